@@ -1,0 +1,1 @@
+"""Paper Round. ARCHITECTURE.md shows the rooms and the way the data takes."""

@@ -1,0 +1,56 @@
+"""The schema on one page a noun family: nouns, states, constraints, querysets.
+
+papers: Source, Paper, Alias, Sighting. issues: Issue, Candidate, Edition.
+readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
+ledger: Delivery, Run. record: Event, Act, Mark.
+"""
+
+from newsletter.models.issues import AgainReason, Candidate, CandidateKind, Edition, Issue, IssueState, PinScope
+from newsletter.models.ledger import Delivery, DeliveryState, Kind, Lane, Run, RunState
+from newsletter.models.papers import Alias, Outcome, Paper, Scheme, Sighting, Source
+from newsletter.models.readers import (
+    Allowance,
+    CardLength,
+    EmptyDay,
+    Interest,
+    Subscriber,
+    SubscriberInterest,
+    SubscriberStatus,
+    Suppression,
+    SuppressionReason,
+)
+from newsletter.models.record import Act, Event, Mark
+
+__all__ = [
+    "Act",
+    "AgainReason",
+    "Alias",
+    "Allowance",
+    "Candidate",
+    "CandidateKind",
+    "CardLength",
+    "Delivery",
+    "DeliveryState",
+    "Edition",
+    "EmptyDay",
+    "Event",
+    "Interest",
+    "Issue",
+    "IssueState",
+    "Kind",
+    "Lane",
+    "Mark",
+    "Outcome",
+    "Paper",
+    "PinScope",
+    "Run",
+    "RunState",
+    "Scheme",
+    "Sighting",
+    "Source",
+    "Subscriber",
+    "SubscriberInterest",
+    "SubscriberStatus",
+    "Suppression",
+    "SuppressionReason",
+]

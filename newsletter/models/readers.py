@@ -1,0 +1,145 @@
+"""Who reads: Interest, Subscriber, Suppression, Allowance."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from newsletter.models.papers import random_id
+
+
+class Interest(models.Model):
+    """One distinct canonical query, shared by all readers who have it. One with a slug and a name is a Topic."""
+
+    query = models.CharField(max_length=500, unique=True, help_text="canonical form of newsletter.matching.query")
+    slug = models.SlugField(max_length=60, unique=True, null=True, blank=True, help_text="set: a public topic")
+    name = models.CharField(max_length=80, blank=True, default="")
+    line = models.CharField(max_length=160, blank=True, default="", help_text="one line that says what the topic holds")
+    group = models.CharField(max_length=60, blank=True, default="")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(slug__isnull=True) | ~Q(name=""), name="topic_has_a_name")]
+
+    def __str__(self) -> str:
+        return self.name or self.query
+
+
+class SubscriberStatus(models.TextChoices):
+    """PENDING until confirmed; ACTIVE reads; LEFT by own wish; BOUNCED and COMPLAINED by the provider's word."""
+
+    PENDING = "PENDING", "pending"
+    ACTIVE = "ACTIVE", "active"
+    LEFT = "LEFT", "left"
+    BOUNCED = "BOUNCED", "bounced"
+    COMPLAINED = "COMPLAINED", "complained"
+
+
+class EmptyDay(models.TextChoices):
+    """What a reader wants on a day without papers."""
+
+    SILENT = "SILENT", "nothing"
+    NOTE = "NOTE", "a one-line note"
+    BEST = "BEST", "best of the week"
+
+
+class CardLength(models.TextChoices):
+    """How much of each paper a card shows."""
+
+    TITLE = "TITLE", "title"
+    SUMMARY = "SUMMARY", "summary"
+    ABSTRACT = "ABSTRACT", "abstract"
+
+
+class Subscriber(models.Model):
+    """An address, its consent, and how it wants to be served. The row is deleted by erasure."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=random_id, editable=False)
+    address = models.EmailField(max_length=254)
+    address_key = models.CharField(max_length=64, unique=True, help_text="keyed hash of the normalised address")
+    status = models.CharField(max_length=12, choices=SubscriberStatus, default=SubscriberStatus.PENDING)
+    created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
+    consent_text = models.TextField(blank=True, default="", help_text="the words shown beside the button")
+    consent_network_key = models.CharField(max_length=64, blank=True, default="", help_text="keyed hash of the network that asked")
+    confirm_hash = models.CharField(max_length=64, blank=True, default="", help_text="sha256 of the open confirmation token; empty: none")
+    confirm_expires_at = models.DateTimeField(null=True, blank=True)
+    zone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
+    hour = models.PositiveSmallIntegerField(default=7, help_text="local hour of the digest, 0-23")
+    days = models.PositiveSmallIntegerField(default=0b0011111, help_text="bit 0 = Monday ... bit 6 = Sunday")
+    next_slot_at = models.DateTimeField(null=True, blank=True, help_text="instant of the next slot to plan; null: not ACTIVE")
+    max_papers = models.PositiveSmallIntegerField(default=10)
+    empty_day = models.CharField(max_length=8, choices=EmptyDay, default=EmptyDay.SILENT)
+    card_length = models.CharField(max_length=10, choices=CardLength, default=CardLength.SUMMARY)
+    text_only = models.BooleanField(default=False)
+    locale = models.CharField(max_length=10, default="en")
+    paused_until = models.DateField(null=True, blank=True, help_text="first local day with a digest again")
+    muted = models.JSONField(default=list, help_text="lower-case words and author names that never appear")
+    interests: models.ManyToManyField[Interest, SubscriberInterest] = models.ManyToManyField(
+        Interest, through="SubscriberInterest", related_name="subscribers"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(hour__lte=23), name="hour_of_a_day"),
+            models.CheckConstraint(condition=Q(days__lte=127), name="days_of_a_week"),
+            models.CheckConstraint(condition=Q(max_papers__gte=3, max_papers__lte=25), name="three_to_twenty_five_papers"),
+        ]
+        indexes = [models.Index(fields=["next_slot_at", "id"], condition=Q(status="ACTIVE"), name="subscriber_due")]
+
+    def __str__(self) -> str:
+        return f"reader {self.public_id}"
+
+
+class SubscriberInterest(models.Model):
+    """A reader's interest. None at all means is:trending."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE)
+    interest = models.ForeignKey(Interest, on_delete=models.PROTECT)
+    added_at = models.DateTimeField(help_text="newer than the last digest: the interest catches up")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "interest"], name="interest_once_a_reader")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} reads {self.interest_id}"
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address gets no digest. Outlives erasure."""
+
+    LEFT = "LEFT", "left"
+    ERASED = "ERASED", "erased"
+    HARD_BOUNCE = "HARD_BOUNCE", "hard bounce"
+    COMPLAINT = "COMPLAINT", "complaint"
+    NEVER = "NEVER", "asked never to be mailed"
+
+
+class Suppression(models.Model):
+    """A keyed hash of an address and the reason; never the address."""
+
+    address_key = models.CharField(max_length=64)
+    reason = models.CharField(max_length=12, choices=SuppressionReason)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address_key", "reason"], name="suppression_once_a_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.address_key[:8]}"
+
+
+class Allowance(models.Model):
+    """A counter that protects strangers: (scope, key, day) -> used. A row, atomic over processes (invariant 12)."""
+
+    scope = models.CharField(max_length=30)
+    key = models.CharField(max_length=64)
+    day_on = models.DateField()
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scope", "key", "day_on"], name="allowance_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.day_on}: {self.used}"

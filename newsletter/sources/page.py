@@ -1,0 +1,64 @@
+"""The values between fetch, parse and ingest. Pure: no model, no network, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+class Malformed(Exception):
+    """The bytes are no page of this kind; the message says why. Nothing was stored, no cursor moves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One paper as one source shows it, cleaned. Signals: None = the source does not say (0 is a fact).
+
+    aliases: (scheme, value) in order of trust, schemes of `models.Scheme`; never empty.
+    authors_total: None when the source cut the list ("et al."); else the true count (>= len(authors)).
+    listed_on: the source's own day for this record; None = the page's.
+    announce: arXiv's new, cross, replace, replace-cross; empty elsewhere.
+    """
+
+    title: str
+    raw_title: str
+    aliases: tuple[tuple[str, str], ...]
+    abstract: str = ""
+    summary: str = ""
+    summary_by: str = ""
+    authors: tuple[str, ...] = ()
+    authors_total: int | None = None
+    organizations: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    url: str = ""
+    pdf_url: str = ""
+    code_url: str = ""
+    project_url: str = ""
+    has_code: bool = False
+    upvotes: int | None = None
+    comments: int | None = None
+    stars: int | None = None
+    license: str = ""
+    published_on: date | None = None
+    listed_on: date | None = None
+    withdrawn: bool = False
+    announce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that could not be used: why, and where in the page."""
+
+    reason: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one answer of a source holds. declared: the count the page itself states, when it does."""
+
+    records: tuple[Record, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    listed_on: date | None = None
+    declared: int | None = None

@@ -1,0 +1,1 @@
+"""The reader's door: pages, forms, feeds, health, webhooks."""
