@@ -1,0 +1,72 @@
+"""What counts as an address, how it is kept, and the key under which it is known without being held."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from email_validator import EmailNotValidError, validate_email
+
+from newsletter import links
+
+_LONGEST = 320  # 64 + @ + 255: nothing longer is an address, whatever it holds
+_GMAIL = frozenset({"gmail.com", "googlemail.com"})
+
+
+class BadAddress(ValueError):
+    """No address we can write to. The message is the remedy, for the person who typed it."""
+
+
+def read(text: str) -> str:
+    """The address as it is mailed: ASCII, domain in lower case and as A-labels, at most 254 characters.
+
+    No look-up of the domain is made: the answer to a sign-up may not depend on it. Raises BadAddress.
+    """
+    typed = text.strip(" \t")
+    if len(typed) > _LONGEST or not typed.isprintable():
+        raise BadAddress(_("Enter one e-mail address on one line, like name@example.org."))
+    try:
+        checked = validate_email(typed, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        raise BadAddress(_remedy(typed)) from None
+    if checked.ascii_email is None:
+        raise BadAddress(_remedy(typed))
+    return checked.ascii_email
+
+
+def address_key(address: str) -> str:
+    """Keyed hash of the mailbox behind an address: variants that reach one person have one key.
+
+    Lower case, plus tags removed, at Gmail dots too. Never raises: what is no address is hashed as it stands.
+    """
+    try:
+        known = read(address)
+    except BadAddress:
+        known = address.strip()
+    local, _at, domain = known.lower().rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return links.keyed_hash("address", f"{local}@{domain}")
+
+
+def mask(address: str) -> str:
+    """`a•••@e•••.org`: enough for its owner to know it, too little for anyone else."""
+    local, _at, domain = address.rpartition("@")
+    name, dot, top = domain.rpartition(".")
+    return f"{local[:1]}•••@{(name or top)[:1]}•••{dot}{top if dot else ''}"
+
+
+def _remedy(typed: str) -> str:
+    local, at, domain = typed.rpartition("@")
+    if not at or not local or not domain:
+        return _("Enter an e-mail address like name@example.org.")
+    if typed.endswith(">") or "<" in typed:
+        return _("Enter the address alone, without a name or angle brackets, like name@example.org.")
+    if '"' in local:
+        return _("Quotation marks in an address are not supported. Enter one like name@example.org.")
+    if domain.startswith("["):
+        return _("Enter a domain name after the @, not an IP address, like name@example.org.")
+    if not local.isascii():
+        return _("Before the @ only plain letters, digits and signs can be mailed. Enter an address like name@example.org.")
+    if "@" in local or " " in typed or "," in typed:
+        return _("Enter one address only, without spaces, like name@example.org.")
+    return _("Check the address for a slip: it should look like name@example.org.")

@@ -1,0 +1,209 @@
+"""Consent: asking in, confirming, leaving. Every sign-up path is `subscribe`, and nobody gets mail who did not confirm.
+
+All verbs lock the reader's row (and `subscribe` the address's counter first), so two processes act one after the other.
+Doors ring the bell after these return; nothing here sends.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from newsletter import links
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    Kind,
+    Lane,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+    SuppressionReason,
+)
+from newsletter.subscribers import addresses, preferences
+from newsletter.subscribers.allowances import Limit, count, lapse, take
+from newsletter.subscribers.preferences import Wish
+
+CONFIRM_LIFETIME = timedelta(days=7)
+BOUNCE_REST = timedelta(days=30)
+
+_CONFIRM = Limit(a_day=1, in_all=3, over_days=90)
+_CONFIRM_AFTER_BOUNCE = Limit(a_day=1, in_all=1, over_days=BOUNCE_REST.days)
+_ALREADY = Limit(a_day=1, in_all=90, over_days=90)
+_LINK = Limit(a_day=3, in_all=270, over_days=90)
+_NOTHING = Limit(a_day=0, in_all=0, over_days=90)
+_NOBODY = 0  # no row has this key
+
+
+def consent_text() -> str:
+    """The words beside the sign-up button; stored with the reader as the proof of what was agreed to."""
+    return _("Mail me new research papers at this address. I can change or stop it at any time by a link in every mail.")
+
+
+def subscribe(*, address: str, wish: Wish, network: str, now: datetime) -> None:
+    """Ask for a confirmation, or tell a reader by mail that they are one already; the caller learns neither.
+
+    New, pending, active and suppressed addresses return the same None by the same path. At most one mail a UTC day and
+    address, three confirmations until one is used (forgotten after 90 days); the wish of a pending reader is replaced,
+    an active reader's preferences stay. network: the client's network as text, kept only as a keyed hash.
+    Raises addresses.BadAddress, matching.query.BadQuery or preferences.BadWish with nothing stored. Safe to repeat.
+    """
+    typed = addresses.read(address)
+    columns = preferences.checked({"zone": wish.zone, "hour": wish.hour, "days": wish.days, "max_papers": wish.max_papers})
+    columns |= {"paused_until": None, "consent_text": consent_text()}
+    columns["consent_network_key"] = links.keyed_hash("network", network)
+    queries = preferences.canonical(wish.queries)
+    key = addresses.address_key(typed)
+    with transaction.atomic():
+        count("asked", key, now=now)
+        interests = preferences.interest_ids(queries, wish.topics)
+        _ask(typed, key, columns, interests, now=now)
+
+
+def confirmable(token: str, *, now: datetime) -> Subscriber:
+    """The reader whom this token would confirm; changes nothing. Raises links.Refused: FORGED, USED or EXPIRED."""
+    return _open_to(Subscriber.objects.filter(confirm_hash=links.confirm_hash(token)).first(), now)
+
+
+def confirm(token: str, *, now: datetime) -> Subscriber:
+    """Make the reader active, once: the second of two gets Refused(USED). Sets confirmed_at and the first slot.
+
+    Lifts what an owner's click disproves (LEFT, ERASED, a bounce at least 30 days old) and forgets the confirmations
+    counted on earlier days.
+    """
+    with transaction.atomic():
+        found = Subscriber.objects.select_for_update().filter(confirm_hash=links.confirm_hash(token)).first()
+        reader = _open_to(found, now)
+        lifted = (SuppressionReason.LEFT, SuppressionReason.ERASED, SuppressionReason.HARD_BOUNCE)
+        Suppression.objects.filter(address_key=reader.address_key, reason__in=lifted).delete()
+        lapse("confirm", reader.address_key, now=now)
+        reader.status = SubscriberStatus.ACTIVE
+        reader.confirmed_at, reader.left_at, reader.confirm_expires_at = now, None, None
+        reader.next_slot_at = preferences.upcoming(reader, now=now)
+        reader.save(update_fields=["status", "confirmed_at", "left_at", "confirm_expires_at", "next_slot_at"])
+    return reader
+
+
+def unsubscribe(subscriber_ref: str, *, now: datetime) -> bool:
+    """Stop all mail to this reader at once; True when that changed something. Safe to repeat.
+
+    Open mails become CANCELLED "left", one already being sent is stopped by `refusal`. A reader who was active gets one
+    goodbye. The status COMPLAINED stays: it is the stronger word.
+    """
+    with transaction.atomic():
+        reader = Subscriber.objects.select_for_update().filter(public_id=subscriber_ref).first()
+        if reader is None or reader.status in (SubscriberStatus.LEFT, SubscriberStatus.COMPLAINED):
+            return False
+        was_active = reader.status == SubscriberStatus.ACTIVE
+        _leave(reader, now=now)
+        if was_active:
+            _delivery(reader, Kind.GOODBYE, now=now).save(force_insert=True)
+    return True
+
+
+def never(subscriber_ref: str, *, now: datetime) -> None:
+    """Leave, and bar the address from every mail until support lifts it: no goodbye either. Safe to repeat."""
+    with transaction.atomic():
+        reader = Subscriber.objects.select_for_update().filter(public_id=subscriber_ref).first()
+        if reader is None:
+            return
+        _leave(reader, now=now)
+        _suppress(reader, SuppressionReason.NEVER, now=now)
+
+
+def send_preferences_link(address: str, *, network: str, now: datetime) -> None:
+    """Mail an active reader the link to their preferences, three times a day at most; silence for everyone else.
+
+    network is part of every entry point's signature and leaves no trace here. Raises addresses.BadAddress.
+    """
+    key = addresses.address_key(addresses.read(address))
+    with transaction.atomic():
+        count("asked", key, now=now)
+        reader = Subscriber.objects.select_for_update().filter(address_key=key).first()
+        limit = _LINK if _limit_for(key, reader, now=now) is _ALREADY else _NOTHING
+        if take("link", key, limit, now=now) and reader is not None:
+            _delivery(reader, Kind.LINK, now=now).save(force_insert=True)
+
+
+def _limit_for(key: str, reader: Subscriber | None, *, now: datetime) -> Limit:
+    """How much mail the address may be sent by asking on the form."""
+    since = dict(Suppression.objects.filter(address_key=key).values_list("reason", "created_at"))
+    if SuppressionReason.COMPLAINT in since or SuppressionReason.NEVER in since:
+        return _NOTHING
+    bounced_at = since.get(SuppressionReason.HARD_BOUNCE)
+    if bounced_at is not None:
+        return _CONFIRM_AFTER_BOUNCE if now - bounced_at >= BOUNCE_REST else _NOTHING
+    return _ALREADY if reader is not None and reader.status == SubscriberStatus.ACTIVE else _CONFIRM
+
+
+def _ask(typed: str, key: str, columns: dict[str, Any], interests: tuple[int, ...], *, now: datetime) -> None:
+    """Every case runs the same statements; where nothing may change they name the row 0, which is nobody's.
+
+    Address and token change together, never one alone: else a token mailed to one spelling could confirm another.
+    """
+    reader = Subscriber.objects.select_for_update().filter(address_key=key).first()
+    limit = _limit_for(key, reader, now=now)
+    active = reader is not None and reader.status == SubscriberStatus.ACTIVE
+    mailed = take("already" if active else "confirm", key, limit, now=now)
+    if mailed and reader is None:
+        reader = _new(typed, key, now=now)
+    delivery = _delivery(reader, Kind.ALREADY if active else Kind.CONFIRM, now=now)
+    if mailed:
+        columns = columns | {"address": typed, "status": SubscriberStatus.PENDING, "next_slot_at": None}
+        columns["confirm_hash"] = links.confirm_hash(links.confirm_token(delivery.public_id))
+        columns["confirm_expires_at"] = now + CONFIRM_LIFETIME
+        delivery.to_address = reader.address if reader and active else typed
+    pending = reader is not None and reader.status == SubscriberStatus.PENDING and limit is not _NOTHING
+    row = reader.pk if reader is not None and not active and (mailed or pending) else _NOBODY
+    _cancel(row if mailed else _NOBODY, "replaced by a newer one", kinds=(Kind.CONFIRM,), now=now)
+    Subscriber.objects.filter(pk=row).update(**columns)
+    preferences.replace_interests(row, interests if row else (), now=now)
+    if mailed:
+        delivery.save(force_insert=True)
+
+
+def _new(typed: str, key: str, *, now: datetime) -> Subscriber:
+    """The row of a new address, also when another process has just made it."""
+    Subscriber.objects.bulk_create([Subscriber(address=typed, address_key=key, created_at=now)], ignore_conflicts=True)
+    return Subscriber.objects.select_for_update().get(address_key=key)
+
+
+def _open_to(reader: Subscriber | None, now: datetime) -> Subscriber:
+    """A used token keeps its hash and loses its expiry: that tells USED from FORGED."""
+    if reader is None:
+        raise links.Refused("FORGED")
+    if reader.status != SubscriberStatus.PENDING or reader.confirm_expires_at is None:
+        raise links.Refused("USED")
+    if now >= reader.confirm_expires_at:
+        raise links.Refused("EXPIRED")
+    return reader
+
+
+def _leave(reader: Subscriber, *, now: datetime) -> None:
+    if reader.status not in (SubscriberStatus.LEFT, SubscriberStatus.COMPLAINED):
+        reader.status, reader.left_at = SubscriberStatus.LEFT, now
+    reader.next_slot_at = reader.confirm_expires_at = None
+    reader.save(update_fields=["status", "left_at", "next_slot_at", "confirm_expires_at"])
+    _suppress(reader, SuppressionReason.LEFT, now=now)
+    _cancel(reader.pk, "left", kinds=tuple(Kind), now=now)
+
+
+def _suppress(reader: Subscriber, reason: SuppressionReason, *, now: datetime) -> None:
+    row = Suppression(address_key=reader.address_key, reason=reason, created_at=now)
+    Suppression.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _cancel(reader_pk: int, reason: str, *, kinds: tuple[Kind, ...], now: datetime) -> None:
+    """Only PENDING rows: a claimed one belongs to the process that claimed it, which reads the needs again."""
+    Delivery.objects.filter(subscriber_id=reader_pk, kind__in=kinds, state=DeliveryState.PENDING).update(
+        state=DeliveryState.CANCELLED, reason=reason, settled_at=now, to_address=""
+    )
+
+
+def _delivery(reader: Subscriber | None, kind: Kind, *, now: datetime) -> Delivery:
+    """A service mail, due at once; not saved yet."""
+    address = reader.address if reader else ""
+    return Delivery(subscriber=reader, kind=kind, lane=Lane.SERVICE, due_at=now, created_at=now, to_address=address)
