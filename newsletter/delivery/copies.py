@@ -1,0 +1,80 @@
+"""What leaves: each claimed row's words from the room that knows them, and the envelope they leave in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parseaddr
+
+from django.conf import settings
+
+from newsletter import editions, links, mail, subscribers
+from newsletter.delivery.transport import Mail
+from newsletter.models import Delivery, Kind, Subscriber
+
+logger = logging.getLogger(__name__)
+
+DIGESTS = {Kind.DIGEST, Kind.TEST}
+
+
+def write(rows: Sequence[Delivery], *, as_of: datetime) -> dict[int, mail.Message | Exception | None]:
+    """Delivery id -> its message, None for a copy left empty, or what went wrong. One broken row spoils no other."""
+    digests = [row for row in rows if row.kind in DIGESTS]
+    written: dict[int, mail.Message | Exception | None] = {}
+    try:
+        written |= editions.write_many(digests, as_of=as_of) if digests else {}
+    except Exception:
+        logger.exception("digests of a slice could not be written together; trying one by one")
+    for row in rows:
+        if row.pk not in written:
+            written[row.pk] = _write_one(row, as_of=as_of)
+    return written
+
+
+def _write_one(row: Delivery, *, as_of: datetime) -> mail.Message | Exception | None:
+    try:
+        return editions.write(row, as_of=as_of) if row.kind in DIGESTS else subscribers.write(row, as_of=as_of)
+    except Exception as error:
+        logger.exception("delivery %s could not be written", row.public_id)
+        return error
+
+
+def compose(row: Delivery, message: mail.Message, subscriber: Subscriber | None, *, as_of: datetime) -> Mail:
+    """The bytes on the wire. The same row written again has the same Message-ID."""
+    from_header = settings.MAIL_FROM if row.kind in DIGESTS else settings.SERVICE_FROM
+    domain = parseaddr(settings.MAIL_FROM)[1].rpartition("@")[2]
+    leave_url = _leave_url(row, subscriber)
+    envelope = mail.Envelope(
+        to=recipient(row, subscriber),
+        from_header=from_header,
+        reply_to=settings.REPLY_TO,
+        message_id=f"<{row.public_id}@{domain}>",
+        date=as_of,
+        list_id=f"{settings.NEWSLETTER_NAME} <digest.{domain}>" if leave_url else None,
+        unsubscribe_url=leave_url,
+        help_url=links.absolute("/") if leave_url else None,
+        feedback_id=f"{row.upto or 0}:{row.kind.lower()}:{row.lane}:paperround",
+        text_only=bool(subscriber and subscriber.text_only),
+    )
+    return Mail(
+        ref=row.public_id,
+        sender=parseaddr(from_header)[1],
+        to=envelope.to,
+        message=message,
+        wire=mail.to_wire(message, envelope),
+        as_of=as_of,
+        text_only=envelope.text_only,
+    )
+
+
+def recipient(row: Delivery, subscriber: Subscriber | None) -> str:
+    """Empty when nobody is left to write to."""
+    return row.to_address or (subscriber.address if subscriber else "")
+
+
+def _leave_url(row: Delivery, subscriber: Subscriber | None) -> str | None:
+    """Digests come from a list that can be left; a service mail does not, so it offers no such thing."""
+    if row.kind not in DIGESTS or subscriber is None:
+        return None
+    return links.absolute(f"/unsubscribe/{links.token(links.Purpose.UNSUBSCRIBE, subscriber.public_id)}")

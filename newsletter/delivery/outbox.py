@@ -1,0 +1,34 @@
+"""`file:` - every mail is a file: for development, for the demo, for `bin/run --once`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from newsletter.delivery.transport import Accepted, Configuration, Mail
+
+
+class Outbox:
+    """Files named like 20261122-063005_<public id>.eml, whole or not there at all."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Configuration(f"MAIL_URL: cannot write in {folder} ({error.strerror}); name a folder that can be") from None
+        self._folder = folder
+
+    def send(self, mail: Mail, begin: Callable[[], None]) -> Accepted:
+        path = self._folder / f"{mail.as_of:%Y%m%d-%H%M%S}_{mail.ref}.eml"
+        part = path.with_suffix(".part")
+        part.write_bytes(mail.wire)
+        try:
+            begin()
+        except BaseException:
+            part.unlink()
+            raise
+        part.replace(path)
+        return Accepted(where=str(path))
+
+    def close(self) -> None:
+        """Nothing is open between two mails."""

@@ -1,0 +1,178 @@
+"""One claimed slice from its claim to its settlement. Every row of it ends with an outcome, whatever happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from django.db import DatabaseError
+
+from newsletter import subscribers
+from newsletter.delivery import copies, ledger
+from newsletter.delivery.journal import Journal
+from newsletter.delivery.ledger import LATE, LEASE, Outcome, Reading
+from newsletter.delivery.transport import Configuration, Mail, Permanent, Transient, Transport, Uncertain, Unreachable
+from newsletter.models import Delivery, DeliveryState, Kind, Subscriber
+
+logger = logging.getLogger(__name__)
+
+_FRESH_S = 1.0
+_BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
+_UNTOUCHED = Outcome(state=DeliveryState.PENDING)
+
+
+class _Unwanted(Exception):
+    """The row may not leave after all."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+class _LeaseOver(Exception):
+    """The time in which this process may begin mails of this slice is over."""
+
+
+@dataclass
+class Slice:
+    """claimed_s: the reading of `clock` (seconds, monotonic) taken before the claim, when it was `as_of`."""
+
+    token: str
+    rows: list[Delivery]
+    as_of: datetime
+    claimed_s: float
+    clock: Callable[[], float]
+    journal: Journal
+    transport: Transport
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    stopped: str = ""
+    _begun: set[int] = field(default_factory=set)
+    _reading: Reading = field(default_factory=lambda: Reading({}, {}, []))
+    _read_s: float = 0.0
+
+    def send(self) -> None:
+        """Sends what may leave. Afterwards, also after an exception, `outcomes` names every row.
+
+        `stopped` says why the run must not go on: the remedy of a wrong configuration, or that nobody answers.
+        """
+        try:
+            self._read()
+            for row, mail in self._written():
+                if self.stopped:
+                    break
+                self._transmit(row, mail)
+        except _LeaseOver:
+            logger.warning("a slice outlived its lease of %s; the rest goes back", LEASE)
+        finally:
+            for row in self.rows:
+                self.outcomes.setdefault(row.pk, _in_flight() if row.pk in self._begun else _UNTOUCHED)
+
+    def now(self) -> datetime:
+        return self.as_of + timedelta(seconds=self.clock() - self.claimed_s)
+
+    def _read(self) -> None:
+        self._read_s = self.clock()
+        self._reading = ledger.read(self.rows)
+
+    def _written(self) -> Iterator[tuple[Delivery, Mail]]:
+        wanted = [row for row in self.rows if self._keep(row, self._refused(row))]
+        messages = copies.write(wanted, as_of=self.as_of)
+        for row in wanted:
+            message = messages[row.pk]
+            try:
+                if message is None:
+                    self.outcomes[row.pk] = Outcome(state=DeliveryState.CANCELLED, reason="EMPTY")
+                elif isinstance(message, Exception):
+                    raise message
+                else:
+                    yield row, copies.compose(row, message, self._reading.subscriber(row), as_of=self.as_of)
+            except Exception as error:
+                logger.error("delivery %s could not be composed: %s", row.public_id, type(error).__name__)
+                self.outcomes[row.pk] = self._again(row, f"WRITE {type(error).__name__}")
+
+    def _keep(self, row: Delivery, refused: Outcome | None) -> bool:
+        if refused:
+            self.outcomes[row.pk] = refused
+        return refused is None
+
+    def _refused(self, row: Delivery) -> Outcome | None:
+        """Why this row may not leave, by the last reading; None when it may."""
+        now, subscriber = self.now(), self._reading.subscriber(row)
+        late = row.kind == Kind.DIGEST and now >= row.due_at + LATE
+        if row.kind == Kind.DIGEST and self._reading.holds(row):
+            return Outcome(state=DeliveryState.CANCELLED if late else DeliveryState.PENDING, reason="HELD")
+        if late:
+            return Outcome(state=DeliveryState.CANCELLED, reason="LATE")
+        reasons = self._reading.suppressed(row)
+        reason = subscribers.refusal(row.kind, subscriber, reasons, today_local=now.astimezone(_zone(subscriber)).date())
+        if not reason and not copies.recipient(row, subscriber):
+            reason = "NO_ADDRESS"
+        return Outcome(state=DeliveryState.CANCELLED, reason=reason) if reason else None
+
+    def _begin(self, row: Delivery) -> None:
+        """The gate of every mail: inside the lease, with a reading not over 1 s old, and in the journal."""
+        if self.clock() - self.claimed_s >= LEASE.total_seconds():
+            raise _LeaseOver
+        if self.clock() - self._read_s > _FRESH_S:
+            self._read()
+            if refused := self._refused(row):
+                raise _Unwanted(refused)
+        self.journal.begin(row.pk)
+        self._begun.add(row.pk)
+
+    def _transmit(self, row: Delivery, mail: Mail) -> None:
+        try:
+            accepted = self.transport.send(mail, lambda: self._begin(row))
+        except _Unwanted as unwanted:
+            self.outcomes[row.pk] = unwanted.outcome
+            return
+        except (_LeaseOver, DatabaseError):
+            raise
+        except Exception as error:
+            outcome = self._meaning(row, error)
+        else:
+            outcome = Outcome(state=DeliveryState.SENT, provider_id=accepted.provider_id)
+            self.files += [accepted.where] if accepted.where else []
+        self.outcomes[row.pk] = outcome
+        if row.pk in self._begun:
+            self.journal.done(row.pk, outcome.plain())
+
+    def _meaning(self, row: Delivery, error: Exception) -> Outcome:
+        match error:
+            case Unreachable():
+                self.stopped = error.reason
+                return Outcome(state=DeliveryState.PENDING, reason=error.reason, due_at=self._later(error.retry_after_s, 0))
+            case Transient():
+                return self._again(row, error.reason, error.retry_after_s)
+            case Permanent():
+                return Outcome(state=DeliveryState.FAILED, reason=error.reason, tried=True)
+            case Configuration():
+                self.stopped = error.reason
+                return Outcome(state=DeliveryState.PENDING, reason="CONFIGURATION")
+            case Uncertain():
+                return Outcome(state=DeliveryState.UNCERTAIN, reason=error.reason, tried=True)
+        logger.error("delivery %s: the transport failed", row.public_id, exc_info=error)
+        return _in_flight() if row.pk in self._begun else self._again(row, f"TRANSPORT {type(error).__name__}")
+
+    def _again(self, row: Delivery, reason: str, retry_after_s: float | None = None) -> Outcome:
+        """Later, with growing distance; the fifth refusal is the last."""
+        if row.attempts >= len(_BACK_OFF):
+            return Outcome(state=DeliveryState.FAILED, reason=reason, tried=True)
+        return Outcome(state=DeliveryState.PENDING, reason=reason, due_at=self._later(retry_after_s, row.attempts), tried=True)
+
+    def _later(self, retry_after_s: float | None, attempts: int) -> datetime:
+        """Whole seconds, so that rows refused together are settled together."""
+        wait = max(_BACK_OFF[attempts], timedelta(seconds=retry_after_s or 0))
+        return (self.now() + wait).replace(microsecond=0)
+
+
+def _in_flight() -> Outcome:
+    return Outcome(state=DeliveryState.UNCERTAIN, reason="IN_FLIGHT")
+
+
+def _zone(subscriber: Subscriber | None) -> tzinfo:
+    return ZoneInfo(subscriber.zone) if subscriber else UTC
