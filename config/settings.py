@@ -18,7 +18,8 @@ except environment.Misconfigured as error:
 
 ROOT = environment.ROOT
 DATA = ENV.paperround_data
-PUBLIC_URL = ENV.public_url or f"http://{'127.0.0.1' if ENV.host in {'0.0.0.0', '::'} else ENV.host}:{ENV.port}"
+_SHOWN_HOST = ENV.host if ENV.host not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104 (compared, not bound)
+PUBLIC_URL = ENV.public_url or f"http://{_SHOWN_HOST}:{ENV.port}"
 _PUBLIC = urlsplit(PUBLIC_URL)
 _HTTPS = _PUBLIC.scheme == "https"
 
@@ -99,9 +100,7 @@ DATABASES: dict[str, Any] = {
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     if not ENV.database_url:
         DATABASES["default"]["NAME"] = str(DATA / "paperround.sqlite3")
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
-        transaction_mode="IMMEDIATE", timeout=20, init_command=_SQLITE_PRAGMAS
-    )
+    DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20, init_command=_SQLITE_PRAGMAS)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = ENV.redis_url or f"unix://{DATA / 'valkey.sock'}"

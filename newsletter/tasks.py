@@ -1,1 +1,148 @@
-"""The clock's door."""
+"""The clock's door: read the clock, make one call, leave a Run. Commands and Celery tasks are the same functions.
+
+A task may run twice or not at all: every stage is safe to repeat, and what a lost bell leaves undone the next sweep
+of beat's schedule does. `ring` never fails when Redis is away: what must not be lost is in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from newsletter import delivery, editions, events, issues, sources
+from newsletter.models import Mark, Run, RunState
+
+log = logging.getLogger("newsletter.tasks")
+
+PULSE_SECONDS = 10
+SEND_SECONDS = 60.0  # a task loops over slices for at most this long; the next sweep goes on
+RUNS_KEPT = timedelta(days=60)
+# (stage, seconds between sweeps): beat's schedule, written into the database by `manage.py prepare`.
+SCHEDULE = (
+    ("pulse", PULSE_SECONDS),
+    ("ingest", 300),
+    ("close", 60),
+    ("plan", 120),
+    ("send", 30),
+    ("record", 30),
+)
+
+
+def run_stage(stage: str, *, now: datetime) -> Run:
+    """Run one stage at that clock and keep its Run. A failure is booked on the Run and raised again."""
+    if stage == "plan":
+        return editions.plan(now=now)
+    run = Run.objects.create(stage=stage, as_of=now, started_at=now)
+    try:
+        run.report = _STAGES[stage](now)
+    except Exception as error:
+        run.state, run.report = RunState.FAILED, {"error": f"{type(error).__name__}: {error}"[:500]}
+        run.ended_at = timezone.now()
+        run.save()
+        raise
+    run.state, run.ended_at = RunState.DONE, max(timezone.now(), now)
+    run.save()
+    return run
+
+
+def ring(stage: str) -> None:
+    """Wake a stage once the transaction has committed. Lost when Redis is away: the next sweep does it."""
+    transaction.on_commit(lambda: _send_bell(stage))
+
+
+def _send_bell(stage: str) -> None:
+    try:
+        _TASKS[stage].apply_async(expires=60, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("bell %s not rung, the broker is away: %s", stage, type(error).__name__)
+
+
+def _ingest(now: datetime) -> dict[str, Any]:
+    reports = sources.ingest_due(now=now)
+    gathered = issues.gather(now=now)
+    return {
+        "sources": [
+            {"source": str(r.source), "outcome": str(r.outcome), "reason": r.reason, "new": r.new, "merged": r.merged,
+             "rejected": r.rejected}
+            for r in reports
+        ],
+        "gathered": asdict(gathered),
+    }  # fmt: skip
+
+
+def _gather(now: datetime) -> dict[str, Any]:
+    return asdict(issues.gather(now=now))
+
+
+def _close(now: datetime) -> dict[str, Any]:
+    closed = issues.close_due(now=now)
+    done = issues.finish(now=now)
+    return {"closed": closed.number if closed else None, "done": done}
+
+
+def _send(now: datetime) -> dict[str, Any]:
+    recovered = delivery.recover(now=now)
+    report = delivery.send(now=now, seconds=SEND_SECONDS)
+    return {**asdict(report), "recovered": asdict(recovered)}
+
+
+def _record(now: datetime) -> dict[str, Any]:
+    return dict(events.apply(now=now))
+
+
+_STAGES: dict[str, Callable[[datetime], dict[str, Any]]] = {
+    "ingest": _ingest,
+    "gather": _gather,
+    "close": _close,
+    "send": _send,
+    "record": _record,
+}
+
+
+@shared_task(name="newsletter.ingest", ignore_result=True)
+def ingest(**_: Any) -> None:
+    run_stage("ingest", now=timezone.now())
+
+
+@shared_task(name="newsletter.gather", ignore_result=True)
+def gather(**_: Any) -> None:
+    run_stage("gather", now=timezone.now())
+
+
+@shared_task(name="newsletter.close", ignore_result=True)
+def close(**_: Any) -> None:
+    if run_stage("close", now=timezone.now()).report["closed"]:
+        ring("plan")
+
+
+@shared_task(name="newsletter.plan", ignore_result=True)
+def plan(**_: Any) -> None:
+    if run_stage("plan", now=timezone.now()).prepared:
+        ring("send")
+
+
+@shared_task(name="newsletter.send", ignore_result=True)
+def send(**_: Any) -> None:
+    run_stage("send", now=timezone.now())
+
+
+@shared_task(name="newsletter.record", ignore_result=True)
+def record(**_: Any) -> None:
+    run_stage("record", now=timezone.now())
+
+
+@shared_task(name="newsletter.pulse", ignore_result=True)
+def pulse(**_: Any) -> None:
+    """A sign that beat, broker and a worker are alive; /healthz reads its age."""
+    Mark.objects.update_or_create(name="pulse", defaults={"at": timezone.now()})
+
+
+_TASKS = {"ingest": ingest, "gather": gather, "close": close, "plan": plan, "send": send, "record": record}

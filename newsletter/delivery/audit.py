@@ -1,0 +1,148 @@
+"""The ledger proves itself: invariants 1, 2 and 6 of ARCHITECTURE.md, each finding with the row it is about.
+
+Reads only. A constraint makes most of this impossible; the audit finds what hands in the database did all the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from newsletter.models import Candidate, Delivery, Edition, Issue, IssueState, Kind, Paper, Run
+from newsletter.models.ledger import ACCEPTED_STATES, OPEN_STATES, WINDOW_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One breach: the invariant's number, the row by its name, what is wrong with it."""
+
+    invariant: int
+    row: str
+    message: str
+
+
+@dataclass(slots=True)
+class AuditReport:
+    """What was looked at, in rows, and what was found."""
+
+    copies: int = 0
+    readers: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        found = [{"invariant": f.invariant, "row": f.row, "message": f.message} for f in self.findings]
+        return {"copies": self.copies, "readers": self.readers, "findings": found}
+
+
+def audit() -> AuditReport:
+    """Every finding on the whole ledger. Erased readers' copies (subscriber null) count in the sums only."""
+    report = AuditReport()
+    report.findings.extend(_sums_of_runs())
+    report.findings.extend(_sums_of_issues())
+    _readers(report)
+    return report
+
+
+@dataclass(slots=True)
+class _Past:
+    """What one reader's copies have shown so far, walking them by window."""
+
+    upto: int = 0
+    last: int = 0
+    open: int = 0
+    slots: Counter[object] = field(default_factory=Counter)
+    papers: dict[int, int] = field(default_factory=dict)
+
+
+def _readers(report: AuditReport) -> None:
+    """Invariants 1 and 2, reader by reader, streaming: one reader's past is in memory at a time."""
+    shown = _Shown()
+    copies = Delivery.objects.filter(kind=Kind.DIGEST, subscriber__isnull=False).order_by("subscriber_id", "upto", "id")
+    fields = ("id", "public_id", "subscriber_id", "slot_on", "after", "upto", "state", "as_of", "edition_id")
+    reader, past = None, _Past()
+    for pk, public_id, subscriber, slot_on, after, upto, state, as_of, edition in copies.values_list(*fields).iterator(2000):
+        if subscriber != reader:
+            reader, past = subscriber, _Past()
+            report.readers += 1
+        report.copies += 1
+        row = f"Delivery {pk} ({public_id})"
+        past.slots[slot_on] += 1
+        if past.slots[slot_on] > 1:
+            report.findings.append(Finding(2, row, f"a second digest of reader {subscriber} for the slot of {slot_on}"))
+        past.open += state in OPEN_STATES
+        if state in OPEN_STATES and past.open > 1:
+            report.findings.append(Finding(2, row, f"a second open digest of reader {subscriber}"))
+        if state in WINDOW_STATES:
+            if after < past.upto:
+                message = f"its window ({after}, {upto}] overlaps that of Delivery {past.last}, which ends at {past.upto}"
+                report.findings.append(Finding(1, row, message))
+            past.upto, past.last = max(past.upto, upto), pk
+        if state in ACCEPTED_STATES:
+            report.findings.extend(_repeats(row, pk, past, shown.papers(edition, as_of)))
+
+
+def _repeats(row: str, pk: int, past: _Past, papers: Iterable[int]) -> Iterable[Finding]:
+    for paper in papers:
+        if paper in past.papers:
+            yield Finding(1, row, f"holds Paper {paper}, which Delivery {past.papers[paper]} already had")
+        past.papers[paper] = pk
+
+
+class _Shown:
+    """What an edition showed at a claim: picks less those hidden before it, merges followed."""
+
+    def __init__(self) -> None:
+        self.merged: dict[int, int] = dict(Paper.objects.filter(merged_into__isnull=False).values_list("id", "merged_into_id"))
+        hidden = Candidate.objects.filter(hidden_at__isnull=False).values_list("id", "hidden_at")
+        self.hidden = {pk: at for pk, at in hidden if at is not None}
+        self.picks: dict[int, list[tuple[int, int]]] = {}
+
+    def papers(self, edition: int, as_of: datetime | None) -> list[int]:
+        if edition not in self.picks:
+            rows = Edition.objects.filter(pk=edition).values_list("picks", flat=True).first() or []
+            self.picks[edition] = [(pick[0], self._survivor(pick[1])) for pick in rows]
+        return [paper for candidate, paper in self.picks[edition] if not self._was_hidden(candidate, as_of)]
+
+    def _was_hidden(self, candidate: int, as_of: datetime | None) -> bool:
+        return candidate in self.hidden and as_of is not None and self.hidden[candidate] <= as_of
+
+    def _survivor(self, paper: int) -> int:
+        seen = set()
+        while paper in self.merged and paper not in seen:
+            seen.add(paper)
+            paper = self.merged[paper]
+        return paper
+
+
+def _sums_of_runs() -> Iterable[Finding]:
+    """due == prepared + excluded, and every copy a wave prepared is there, by its place in the wave."""
+    for run in Run.objects.filter(stage="plan").order_by("id").iterator(500):
+        excluded = sum(run.excluded.values())
+        if run.due != run.prepared + excluded:
+            yield Finding(6, f"Run {run.pk}", f"due {run.due} is not prepared {run.prepared} + excluded {excluded}")
+        places = list(Delivery.objects.filter(run=run).values_list("run_seq", flat=True)) if run.prepared else []
+        missing = sorted(set(range(1, run.prepared + 1)) - set(places))
+        for place in missing[:20]:
+            yield Finding(6, f"Run {run.pk}", f"copy {place} of {run.prepared} is missing from the ledger")
+
+
+def _sums_of_issues() -> Iterable[Finding]:
+    """prepared == sent + failed + cancelled + uncertain (+ open while not done) over the copies whose upto it is."""
+    counts: dict[int, Counter[str]] = {}
+    rows = Delivery.objects.filter(kind=Kind.DIGEST).values_list("upto", "state")
+    for upto, state in rows.iterator(5000):
+        counts.setdefault(upto or 0, Counter())[state] += 1
+    for issue in Issue.objects.filter(number__gt=0).order_by("number"):
+        states = counts.pop(issue.number, Counter())
+        total = sum(states.values())
+        if total != issue.prepared:
+            yield Finding(6, str(issue), f"prepared {issue.prepared} copies, {total} are in the ledger")
+        still_open = sum(states[state] for state in OPEN_STATES)
+        if issue.done_at and still_open:
+            yield Finding(6, str(issue), f"is done, yet {still_open} of its copies are open")
+        if issue.state == IssueState.OPEN and total:
+            yield Finding(6, str(issue), f"is still open, yet {total} copies claim to reach up to it")
+    for upto in counts:
+        yield Finding(6, f"Delivery with upto {upto}", "names an issue that does not exist")

@@ -1,0 +1,29 @@
+"""Candidates x readers -> Edition -> copies: plan, choose, write; preview is the same code.
+
+A copy's window is (after, upto] in issue numbers: `upto` the newest closed issue with no held one at or before it,
+`after` the `upto` of the reader's last accepted digest. Windows of one reader never overlap, so no paper comes twice,
+and the papers of a failed copy come again by themselves.
+"""
+
+from newsletter.editions.choose import Choice, Hit, Offer, Pick, choose
+from newsletter.editions.plan import plan, plan_now
+from newsletter.editions.preview import PreviewDay, preview, preview_issue
+from newsletter.editions.write import card, digest_of, web_copy, write, write_many
+
+__all__ = [
+    "Choice",
+    "Hit",
+    "Offer",
+    "Pick",
+    "PreviewDay",
+    "card",
+    "choose",
+    "digest_of",
+    "plan",
+    "plan_now",
+    "preview",
+    "preview_issue",
+    "web_copy",
+    "write",
+    "write_many",
+]

@@ -1,0 +1,167 @@
+"""What a window of issues offers: loaded once, matched once per interest, shared by all readers of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from django.db.models import QuerySet
+
+from newsletter import issues
+from newsletter.editions.choose import Hit, Offer
+from newsletter.matching import Document, score
+from newsletter.matching.query import Query, parse
+from newsletter.models import Candidate, CandidateKind, Delivery, Edition, Interest, Issue, IssueState, Kind, Paper, PinScope
+from newsletter.models.ledger import ACCEPTED_STATES
+
+LOOK_BACK = timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One paper of the window: its newest visible candidate, and whether it is new to everybody."""
+
+    candidate: Candidate
+    document: Document
+    is_new: bool
+    pin: str
+
+
+@dataclass(slots=True)
+class Window:
+    """Papers by id, and each interest's hits, computed at the first question."""
+
+    entries: dict[int, Entry]
+    hits: dict[int, dict[int, Hit]] = field(default_factory=dict)
+
+    def again(self) -> set[int]:
+        """Papers that some readers may have had: only those are looked up in the ledger."""
+        return {paper for paper, entry in self.entries.items() if not entry.is_new}
+
+    def matches(self, interest: Interest) -> dict[int, Hit]:
+        """Paper id -> Hit for one interest over the whole window."""
+        if interest.pk not in self.hits:
+            query = query_of(interest.query)
+            found: dict[int, Hit] = {}
+            for paper, entry in self.entries.items():
+                match = score.score(entry.document, query)
+                if match is not None:
+                    found[paper] = Hit(match.relevance, score.reason(match, interest.name or query.words()))
+            self.hits[interest.pk] = found
+        return self.hits[interest.pk]
+
+    def offers(self, interests: Iterable[Interest], *, without: Collection[int] = (), late: bool = False) -> list[Offer]:
+        """What these interests are offered, less the papers already had."""
+        tables = {interest.pk: self.matches(interest) for interest in interests}
+        result = []
+        for paper, entry in self.entries.items():
+            if paper in without:
+                continue
+            hits = {pk: table[paper] for pk, table in tables.items() if paper in table}
+            everyone = entry.pin == PinScope.EVERYONE and not late
+            if hits or everyone:
+                pinned = everyone or (entry.pin == PinScope.MATCHING and not late)
+                row = entry.candidate
+                result.append(Offer(candidate=row.pk, paper=paper, trend=row.trend, hits=hits, pinned=pinned, late=late))
+        return result
+
+
+@lru_cache(maxsize=20_000)
+def query_of(text: str) -> Query:
+    """A stored canonical query, parsed once a process."""
+    return parse(text)
+
+
+def newest_sendable() -> int:
+    """`upto`: the newest closed issue with no held one at or before it; 0 when there is none."""
+    closed = Issue.objects.filter(state=IssueState.CLOSED)
+    held = closed.filter(held_at__isnull=False).order_by("number").values_list("number", flat=True).first()
+    if held is not None:
+        closed = closed.filter(number__lt=held)
+    return closed.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def window(*, after: int, upto: int) -> Window:
+    """The visible candidates of the closed issues in (after, upto]."""
+    rows = _visible().filter(issue__number__gt=after, issue__number__lte=upto)
+    return _window(rows)
+
+
+def of_issue(issue: Issue) -> Window:
+    """One issue's visible candidates, open or not: what the desk and the sign-up preview look at."""
+    return _window(Candidate.objects.filter(issue=issue, hidden_at__isnull=True).select_related("paper", "issue"))
+
+
+def look_back(*, upto: int, now: datetime) -> Window:
+    """Closed issues of the last seven days up to `upto`: for a new interest's catch-up and best of the week."""
+    rows = _visible().filter(issue__number__lte=upto, issue__closed_at__gte=now - LOOK_BACK)
+    return _window(rows, is_new=False)
+
+
+def had(subscribers: Collection[int], papers: Collection[int]) -> dict[int, set[int]]:
+    """Which of these papers each reader's accepted copies hold, less what was hidden at the claim, merges followed.
+
+    Only copies are read whose window could hold one: `upto` from the first issue that had the paper.
+    """
+    if not subscribers or not papers:
+        return {}
+    survivors = _survivors(papers)
+    rows = Candidate.objects.filter(paper_id__in=survivors)
+    first = rows.order_by("issue__number").filter(issue__number__gt=0).values_list("issue__number", flat=True).first()
+    hidden = {pk: at for pk, at in rows.values_list("id", "hidden_at") if at is not None}
+    copies = Delivery.objects.filter(
+        subscriber_id__in=subscribers, kind=Kind.DIGEST, state__in=ACCEPTED_STATES, upto__gte=first or 0
+    ).values_list("subscriber_id", "edition_id", "as_of")
+    held = _held({edition for _, edition, _ in copies}, survivors)
+    result: dict[int, set[int]] = {}
+    for subscriber, edition, as_of in copies:
+        for candidate, survivor in held.get(edition, ()):
+            if candidate not in hidden or as_of is None or hidden[candidate] > as_of:
+                result.setdefault(subscriber, set()).add(survivor)
+    return result
+
+
+def _held(editions: Collection[int | None], survivors: Mapping[int, int]) -> dict[int, list[tuple[int, int]]]:
+    """Edition id -> [(candidate, surviving paper)] for the papers asked about; each edition is decoded once."""
+    result = {}
+    for pk, picks in Edition.objects.filter(id__in=[pk for pk in editions if pk]).values_list("id", "picks"):
+        found = [(pick[0], survivors[pick[1]]) for pick in picks if pick[1] in survivors]
+        if found:
+            result[pk] = found
+    return result
+
+
+def _survivors(papers: Collection[int]) -> dict[int, int]:
+    """Paper id -> the paper it lives on in, for these papers and all that were merged into them."""
+    result = {paper: paper for paper in papers}
+    layer = set(papers)
+    while layer:
+        merged = dict(Paper.objects.filter(merged_into_id__in=layer).values_list("id", "merged_into_id"))
+        layer = set(merged) - set(result)
+        result.update({child: result[parent] for child, parent in merged.items()})
+    return result
+
+
+def _visible() -> QuerySet[Candidate]:
+    return Candidate.objects.filter(
+        issue__state=IssueState.CLOSED, hidden_at__isnull=True, paper__withdrawn_at__isnull=True
+    ).select_related("paper", "issue", "paper__merged_into")
+
+
+def _window(rows: Iterable[Candidate], *, is_new: bool = True) -> Window:
+    entries: dict[int, Entry] = {}
+    for row in sorted(rows, key=lambda r: (r.issue.number, r.pk)):
+        paper, new = row.paper, is_new and row.kind == CandidateKind.NEW
+        while paper.merged_into is not None:
+            paper, new = paper.merged_into, False
+        on = row.issue.closed_on or paper.listed_on
+        known = entries.get(paper.pk)
+        entries[paper.pk] = Entry(
+            candidate=row,
+            document=issues.document(row, paper, on=on),
+            is_new=new or (known is not None and known.is_new),
+            pin=row.pin if row.pin != PinScope.NONE or known is None else known.pin,
+        )
+    return Window(entries)

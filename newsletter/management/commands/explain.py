@@ -1,0 +1,39 @@
+"""Why a reader gets, or does not get, a paper."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+
+from newsletter.editions.explain import explain
+from newsletter.models import Alias, Paper, Subscriber
+
+
+class Command(BaseCommand):
+    """`manage.py explain READER PAPER`: READER is a public id or an address, PAPER a public id or an arXiv id or DOI."""
+
+    help = "Say why a paper was or was not in a reader's copies."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("reader")
+        parser.add_argument("paper")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        reader = Subscriber.objects.filter(Q(public_id=options["reader"]) | Q(address__iexact=options["reader"])).first()
+        if reader is None:
+            raise CommandError("no such reader: give the public id or the address of a subscriber")
+        paper = Paper.objects.filter(public_id=options["paper"]).first()
+        alias = Alias.objects.filter(value=options["paper"]).select_related("paper").first()
+        paper = paper or (alias.paper if alias else None)
+        if paper is None:
+            raise CommandError("no such paper: give its public id, its arXiv id without version, or its DOI")
+        lines = explain(reader=reader, paper=paper)
+        if options["json"]:
+            self.stdout.write(json.dumps({"reader": reader.public_id, "paper": paper.public_id, "lines": lines}))
+            return
+        for line in lines:
+            self.stdout.write(line)
