@@ -24,7 +24,7 @@ def read(text: str) -> str:
     if len(typed) > _LONGEST or not typed.isprintable():
         raise BadAddress(_("Enter one e-mail address on one line, like name@example.org."))
     try:
-        checked = validate_email(typed, check_deliverability=False, allow_smtputf8=False)
+        checked = validate_email(typed, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError:
         raise BadAddress(_remedy(typed)) from None
     if checked.ascii_email is None:

@@ -28,6 +28,7 @@ def _context(delivery: Delivery, reader: Subscriber | None, as_of: datetime) -> 
         "newsletter": settings.NEWSLETTER_NAME,
         "postal_address": settings.POSTAL_ADDRESS,
         "home_url": links.absolute("/"),
+        "locale": reader.locale if reader else settings.LANGUAGE_CODE,
     }
     if reader is None:
         return context | {

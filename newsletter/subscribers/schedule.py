@@ -1,7 +1,9 @@
 """When a reader's digest is due: pure, over IANA zones with every leap of the clock.
 
 A slot is one local day and its hour. An hour skipped by the clock means the first instant after the gap, a doubled hour
-its first occurrence; a local day that does not exist (a zone crossed the date line) has no slot.
+its first occurrence. Where the gap swallows the end of the day (Greenland leaps from Saturday 23:00 to Sunday 00:00) it is
+the last second before the gap, so that the slot stays on its day; a day that does not exist at all (a zone crossed the
+date line) has none.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def next_slot(*, zone: str, hour: int, days: int, after: datetime, paused_until:
     while True:
         if days >> day.weekday() & 1:
             slot = _instant(day, hour, clock)
-            if slot > after and slot.astimezone(clock).date() == day:
+            if slot is not None and slot > after:
                 return slot
         day += _ONE_DAY
 
@@ -44,12 +46,15 @@ def slot_on(slot_at: datetime, zone: str) -> date:
     return slot_at.astimezone(ZoneInfo(zone)).date()
 
 
-def _instant(day: date, hour: int, clock: ZoneInfo) -> datetime:
+def _instant(day: date, hour: int, clock: ZoneInfo) -> datetime | None:
+    """The slot of one local day; None when the day does not exist."""
     wall = datetime.combine(day, time(hour), tzinfo=clock)
     early = wall.astimezone(UTC)
     if early.astimezone(clock).replace(tzinfo=None) == wall.replace(tzinfo=None):
         return early
-    return _end_of_gap(wall.replace(fold=1).astimezone(UTC), early, clock)
+    leap = _end_of_gap(wall.replace(fold=1).astimezone(UTC), early, clock)
+    near = (leap, leap - timedelta(seconds=1))
+    return next((instant for instant in near if instant.astimezone(clock).date() == day), None)
 
 
 def _end_of_gap(low: datetime, high: datetime, clock: ZoneInfo) -> datetime:
