@@ -1,0 +1,176 @@
+"""bin/run --once: the day's job, once, in this process, without broker or web server.
+
+Without --from it works on the installation itself: a new one is filled as bin/run would fill it, and any other gets one
+pass (read what is due, close if the cut-off has passed, a copy for everybody who has not had today's). With --from it
+works on a database of its own, named after the path and what is in it, so that several inputs disturb neither each
+other nor the installation; the outbox is the installation's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from newsletter import delivery, editions, issues, sources
+from newsletter.management import once
+from newsletter.management.commands.demo import demo, demo_reader
+from newsletter.management.once import Bars, OnceReport
+from newsletter.management.stage import clock
+from newsletter.models import Candidate, CandidateKind, Issue, IssueState, Paper, Run
+
+
+class Command(BaseCommand):
+    """The day's job, once."""
+
+    help = "Do the day's job once: read, gather, close, plan, send; print the report and the digest."
+    requires_system_checks: list[str] = []  # checked below, once the database that serves is known
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--from", dest="path", metavar="PATH", help="read this file or folder, in a database of its own")
+        parser.add_argument("--json", action="store_true", help="print the report alone, as one JSON object")
+        parser.add_argument("--at", metavar="TIME", help="as if it were TIME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # mails and database hold readers' addresses
+        logging.getLogger().setLevel(logging.ERROR)  # what went wrong with a source is in the report
+        now = clock(options["at"])
+        path = Path(options["path"]).expanduser().absolute() if options["path"] else None
+        if path is not None and not path.exists():
+            refuse(f"There is no {path}: give --from a file or folder of saved pages, feeds or answers.")
+        with contextlib.ExitStack() as stack:
+            if path is not None:
+                stack.enter_context(locked(own_database(path)))
+            bars = stack.enter_context(Bars(quiet=options["json"]))
+            prepare_database(bars)
+            report = from_files(path, now, bars) if path is not None else on_the_installation(now, bars)
+        self.stdout.write(report.as_json() if options["json"] else report.as_text())
+        if report.failed:
+            sys.exit(1)
+
+
+def refuse(sentence: str) -> None:
+    """One sentence on stderr and exit code 1."""
+    sys.stderr.write(sentence + "\n")
+    sys.exit(1)
+
+
+def own_database(path: Path) -> Path:
+    """The folder of this input's database. Starts this program anew on it when it runs on another."""
+    try:
+        folder = settings.PAPERROUND_DATA / "once" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', path.name)[:40]}-{fingerprint(path)}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refuse(f"{error.filename} cannot be used ({error.strerror}): make it accessible to this user.")
+    url = f"sqlite:///{quote(str(folder / 'paperround.sqlite3'))}"
+    if os.environ.get("DATABASE_URL") != url:
+        os.execve(  # noqa: S606 (this very program)
+            sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "DATABASE_URL": url}
+        )
+    return folder
+
+
+def fingerprint(path: Path) -> str:
+    """Twelve hex digits of the absolute path and of everything below it."""
+    total = hashlib.sha256(os.fsencode(path))
+    for file in [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file()):
+        total.update(os.fsencode(file.relative_to(path)) + b"\0")
+        with contextlib.suppress(PermissionError), file.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Two at once on the same input: the second waits, then finds that everybody has today's."""
+    with (folder / "once.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def prepare_database(bars: Bars) -> None:
+    with bars.stage("Preparing the database"):
+        call_command("check", stdout=io.StringIO())
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("prepare", stdout=io.StringIO())
+
+
+def from_files(path: Path, now: datetime, bars: Bars) -> OnceReport:
+    """Everything read goes into one issue, whatever its day; the recording's last day is taken as now."""
+    with bars.stage("Reading files") as told:
+        read = sources.ingest_files(path, now=now)
+        told(f"{len(read.files)} files")
+    lines = [once.line_of_file(path, file) for file in read.files]
+    if read.unreadable:
+        why = next((f": {line.reason}" for line in lines if line.reason), "")
+        refuse(f"{path} holds nothing that can be read{why}")
+    report = OnceReport(mode="files", now=read.now, sources=lines)
+    demo_reader(now=read.now - timedelta(minutes=1))
+    with bars.stage("Gathering papers") as told:
+        offer_all(now=read.now)
+        report.gather(issues.gather(now=read.now))
+        told(f"{report.candidates} candidates")
+    with bars.stage("Closing the issue"):
+        if Candidate.objects.filter(issue__state=IssueState.OPEN).exists():
+            report.issue = issues.close(now=read.now).number
+    return plan_and_send(report, read.now, bars)
+
+
+def offer_all(*, now: datetime) -> None:
+    """A NEW candidate for every paper without one: a recording is not bound to the last fourteen days."""
+    issue = issues.open_issue(now=now)
+    known = Candidate.objects.filter(kind=CandidateKind.NEW).values("paper_id")
+    papers = Paper.objects.filter(merged_into__isnull=True, withdrawn_at__isnull=True).exclude(id__in=known).order_by("id")
+    Candidate.objects.bulk_create([Candidate(issue=issue, paper=paper) for paper in papers], ignore_conflicts=True)
+
+
+def on_the_installation(now: datetime, bars: Bars) -> OnceReport:
+    """A new installation is filled, which sends its first issue; any other gets one pass."""
+    if settings.MAIL_URL.startswith("file:") and not Issue.objects.filter(state=IssueState.CLOSED).exists():
+        with bars.stage("Filling a new installation") as told:
+            filled = demo(now=now)
+            told(filled.message)
+        return once.of_first_issue(filled, now=now)
+    report = OnceReport(mode="pass", now=now)
+    with bars.stage("Reading sources") as told:
+        if sources.online(now=now, seconds=5.0):
+            report.sources = [once.line_of_source(read) for read in sources.ingest_due(now=now)]
+            told(f"{len(report.sources)} sources were due")
+        else:
+            report.mode = "offline"
+            told("no network: no source was read")
+    with bars.stage("Gathering papers") as told:
+        report.gather(issues.gather(now=now))
+        told(f"{report.candidates} candidates in the open issue")
+    with bars.stage("Closing the issue") as told:
+        closed = issues.close_due(now=now)
+        report.issue = closed.number if closed else None
+        told("" if closed else "not before the cut-off")
+    return plan_and_send(report, now, bars)
+
+
+def plan_and_send(report: OnceReport, now: datetime, bars: Bars) -> OnceReport:
+    """A copy for everybody who has not had today's; all that is due leaves."""
+    with bars.stage("Planning copies") as told:
+        run: Run = editions.plan_now(now=now)
+        told(f"{run.prepared} copies")
+    with bars.stage("Sending copies") as told:
+        delivery.recover(now=now)
+        sent = delivery.send(now=now)
+        told(f"{sent.sent} sent")
+    report.book(run, sent)
+    return report
