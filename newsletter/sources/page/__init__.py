@@ -1,13 +1,19 @@
-"""The values between fetch, parse and ingest. Pure: no model, no network, no clock."""
+"""The values between fetch, parse and ingest, and what every kind needs to make them. Pure: no model, network or clock.
+
+text: cleaning (TeX in tex). ids: arXiv ids, DOIs, fingerprints, categories. markup: XML without DTDs, JSON with limits.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
+from newsletter.sources.page import _ids as ids
+from newsletter.sources.page import _markup as markup
+from newsletter.sources.page import _text as text
+from newsletter.sources.page._malformed import Malformed
 
-class Malformed(Exception):
-    """The bytes are no page of this kind; the message says why. Nothing was stored, no cursor moves."""
+__all__ = ["Malformed", "Page", "Record", "Rejected", "ids", "markup", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,181 @@
+"""Any feed: RSS 0.9 to 2.0, Atom, JSON Feed, and the Atom of arXiv's query API. Finds the paper behind an entry.
+
+feedparser reads what is broken in the usual ways (undeclared Latin-1, wrong namespaces); a DTD is refused before it
+sees a byte, and it gets a stream, never a string that it could take for an address.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import feedparser
+
+from newsletter.sources import polite
+from newsletter.sources.page import Malformed, Page, Record, Rejected, ids, markup, text
+
+HOME = ""  # wherever params["url"] leads
+NAME = "Feed"
+GROWS = False
+_ROOTS = {"rss", "feed", "rdf"}
+_EXCERPT_WORDS = 120  # of a blog's full text: an excerpt and the link, not a copy
+_TITLE_WORDS = 12
+_WITHDRAWN = re.compile(
+    r"^\W*(?:(?:this|the)\s+)?(?:(?:paper|article|submission|manuscript|work|preprint)\s+)?(?:(?:has|have)\s+been\s+|is\s+|was\s+)?withdrawn\b",
+    re.IGNORECASE,
+)
+
+
+def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modified: str = "") -> polite.Fetched:
+    """`params["url"]`, only if it has changed."""
+    return polite.get(str(params.get("url", "")), etag=etag, last_modified=last_modified)
+
+
+def parse(data: bytes, *, day: date | None = None) -> Page:
+    """An entry's own day is its listed day; the page's is the feed's update, else its newest entry's. Raises Malformed."""
+    if _is_json(data):
+        entries, updated = _json_entries(data), None
+    else:
+        entries, updated = _xml_entries(data)
+    records: list[Record] = []
+    rejected: list[Rejected] = []
+    for place, entry in enumerate(entries, 1):
+        try:
+            records.append(_record(entry))
+        except Malformed as error:
+            rejected.append(Rejected(str(error), f"entry {place}"))
+    if entries and not records:
+        raise Malformed(f"none of {len(entries)} entries can be read ({rejected[0].reason})")
+    newest = max((record.listed_on for record in records if record.listed_on), default=None)
+    return Page(records=tuple(records), rejected=tuple(rejected), listed_on=updated or newest or day)
+
+
+def recognises(data: bytes, name: str = "") -> bool:
+    """By the root element, or by a JSON Feed's version line."""
+    if _is_json(data):
+        return b"jsonfeed.org/version" in data[:2000]
+    return markup.root_name(data) in _ROOTS
+
+
+def _is_json(data: bytes) -> bool:
+    return data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+
+
+def _xml_entries(data: bytes) -> tuple[list[Mapping[str, Any]], date | None]:
+    if markup.root_name(data) not in _ROOTS:
+        raise Malformed("it is no feed")
+    parsed = feedparser.parse(io.BytesIO(data))
+    if not parsed.version and not parsed.entries:
+        raise Malformed("it is no feed")
+    entries: list[Mapping[str, Any]] = list(parsed.entries)
+    for entry in entries:
+        if "arxiv.org/api/errors" in str(entry.get("id", "")):
+            raise Malformed(f"arXiv answered with an error: {text.from_html(entry.get('summary'))[:150]}")
+    cut = parsed.bozo and not re.search(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", data[-500:], re.IGNORECASE)
+    if cut:
+        raise Malformed("the feed ends in the middle")
+    return entries, _day(parsed.feed.get("updated_parsed") or parsed.feed.get("published_parsed"))
+
+
+def _json_entries(data: bytes) -> list[Mapping[str, Any]]:
+    """JSON Feed 1 and 1.1 (jsonfeed.org) in the names that feedparser gives."""
+    feed = markup.from_json(data)
+    items = feed.get("items") if isinstance(feed, dict) else None
+    if not isinstance(items, list) or "jsonfeed.org/version" not in str(feed.get("version")):
+        raise Malformed("it is no JSON Feed")
+    return [_from_json_item(item) for item in items if isinstance(item, dict)]
+
+
+def _from_json_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    people = item.get("authors") if isinstance(item.get("authors"), list) else [item.get("author")]
+    return {
+        "id": item.get("id"),
+        "link": item.get("url") or item.get("external_url"),
+        "title": item.get("title"),
+        "summary": item.get("summary") or item.get("content_html") or item.get("content_text"),
+        "content": [{"value": item.get("content_html") or ""}],
+        "authors": [person for person in people or [] if isinstance(person, dict)],
+        "tags": [{"term": tag} for tag in item.get("tags") or [] if isinstance(tag, str)],
+        "published_parsed": _struct(item.get("date_published")),
+    }
+
+
+def _record(entry: Mapping[str, Any]) -> Record:
+    words = text.from_html(entry.get("summary"))
+    raw = entry.get("title")
+    title = text.clean(raw, longest=1000) or " ".join(words.split()[:_TITLE_WORDS])
+    if not title:
+        raise Malformed("no title and no text")
+    link = text.web_url(entry.get("link")) or text.web_url(entry.get("id"))
+    number, doi = _paper_behind(entry, link)
+    authors = _authors(entry)
+    if number or doi or not link:
+        aliases = ids.aliases(arxiv=number, doi=doi, title=title, authors=authors)
+    else:  # a post stands for itself: the next week's has the same title
+        aliases = ids.aliases(url=link)
+    if not (number or doi):
+        words = " ".join(words.split()[:_EXCERPT_WORDS])
+    code = text.code_link(words)
+    published = _day(entry.get("published_parsed"))
+    return Record(
+        title=title,
+        raw_title=text.raw(raw),
+        aliases=aliases,
+        abstract=re.sub(r"^arXiv:\S+ Announce Type: \S+ Abstract: ", "", words),
+        authors=authors,
+        authors_total=len(authors) or None,
+        categories=_categories(entry),
+        url=f"https://arxiv.org/abs/{number}" if number else link,
+        pdf_url=f"https://arxiv.org/pdf/{number}" if number else "",
+        code_url=code,
+        has_code=bool(code),
+        published_on=published or _day(entry.get("updated_parsed")),
+        listed_on=published or _day(entry.get("updated_parsed")),
+        withdrawn=bool(number and _WITHDRAWN.match(text.clean(entry.get("arxiv_comment")))),
+    )
+
+
+def _paper_behind(entry: Mapping[str, Any], link: str) -> tuple[str, str]:
+    """(arXiv id, DOI) of the entry itself, else of the one paper that its text links to; two or more are a round-up."""
+    own = ids.arxiv_id(entry.get("id")) or next(iter(ids.arxiv_ids_in(f"{entry.get('id', '')} {link}")), "")
+    doi = ids.doi(entry.get("arxiv_doi") or entry.get("prism_doi") or entry.get("dc_identifier") or link)
+    if own or doi:
+        return own, doi
+    content = " ".join(str(part.get("value", "")) for part in entry.get("content") or [] if isinstance(part, dict))
+    found = ids.arxiv_ids_in(f"{entry.get('summary', '')} {content}")
+    return (found[0], "") if len(found) == 1 else ("", "")
+
+
+def _authors(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names only: feedparser keeps an address apart, and whatever still holds one is left out."""
+    people = [person.get("name") for person in entry.get("authors") or [] if isinstance(person, dict)]
+    if len(people) == 1 and isinstance(people[0], str) and people[0].count(",") >= 2:
+        people = re.split(r",\s+", people[0])
+    return text.names([name for name in people if isinstance(name, str) and "@" not in name and "://" not in name])
+
+
+def _categories(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """arXiv's codes, primary first; a blog's own tags are no categories."""
+    primary = entry.get("arxiv_primary_category")
+    codes = [primary.get("term") if isinstance(primary, dict) else None]
+    codes += [tag.get("term") for tag in entry.get("tags") or [] if "arxiv" in str(tag.get("scheme") or "").lower()]
+    return text.terms([code for code in codes if isinstance(code, str) and re.fullmatch(r"[a-z-]+(\.[A-Za-z-]+)?", code)])
+
+
+def _day(parsed: Any) -> date | None:
+    """feedparser's UTC time tuple; a wrong one (month 13) is no date."""
+    try:
+        return date(parsed[0], parsed[1], parsed[2]) if parsed else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _struct(value: object) -> Any:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).timetuple() if moment else None
