@@ -1,8 +1,61 @@
-"""The reader's addresses."""
+"""The reader's addresses, and the provider's when a webhook secret is set."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from pathlib import Path
+
+from django.conf import settings
+from django.http import FileResponse, HttpRequest
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from newsletter import events
+from newsletter.web import feeds, health, outbox, reader, reading, signup
 
 app_name = "web"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+FAVICON = Path(__file__).parent / "static" / "favicon.svg"
+_FORM = "(?P<form>rss|atom|json)"
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def favicon(request: HttpRequest) -> FileResponse:
+    """Browsers ask for /favicon.ico whatever the page says; they take an SVG."""
+    return FileResponse(FAVICON.open("rb"), content_type="image/svg+xml")
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", signup.home, name="home"),
+    path("subscribe", signup.subscribe, name="subscribe"),
+    path("preview", signup.preview, name="preview"),
+    path("today", reading.today, name="today"),
+    path("archive/", reading.archive, name="archive"),
+    path("archive/<str:on>", reading.day, name="day"),
+    path("topics/", reading.topics, name="topics"),
+    path("topics/<slug:slug>", reading.topic, name="topic"),
+    path("papers/<str:ref>", reading.paper, name="paper"),
+    path("search", reading.search, name="search"),
+    path("privacy", reading.privacy, name="privacy"),
+    re_path(rf"^feeds/today\.{_FORM}$", feeds.today, name="feed"),
+    re_path(rf"^feeds/topics/(?P<slug>[-\w]+)\.{_FORM}$", feeds.topic, name="topic_feed"),
+    path("confirm/<str:token>", reader.confirm, name="confirm"),
+    path("preferences/<str:token>", reader.preferences, name="preferences"),
+    path("unsubscribe/<str:token>", reader.unsubscribe, name="unsubscribe"),
+    path("never/<str:token>", reader.never, name="never"),
+    path("view/<str:token>", reader.view, name="view"),
+    path("editions/<str:ref>", reader.edition, name="edition"),
+    path("outbox/", outbox.mails, name="outbox"),
+    path("outbox/<str:name>", outbox.mail, name="outbox_mail"),
+    path("outbox/<str:name>/html", outbox.mail_html, name="outbox_html"),
+    path("healthz", health.healthz, name="healthz"),
+    path("livez", health.livez, name="livez"),
+    path("robots.txt", reading.robots, name="robots"),
+    path(".well-known/security.txt", reading.security, name="security"),
+    path("favicon.ico", favicon, name="favicon"),
+]
+
+if settings.WEBHOOK_SECRET:
+    events.connect()
+    urlpatterns.append(path("webhooks/", include("anymail.urls")))

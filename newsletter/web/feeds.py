@@ -1,0 +1,168 @@
+"""RSS 2.0, Atom and JSON Feed of today's issue and of each topic: absolute URLs, ids that stay, 304 when nothing changed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from hashlib import sha256
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
+from django.urls import reverse
+from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from newsletter import links
+from newsletter.matching import query
+from newsletter.models import Interest, Issue, IssueState
+from newsletter.web import answers, errors, listing
+
+ITEMS = 50
+KEPT_SECONDS = 600
+TYPES = {"rss": "application/rss+xml", "atom": "application/atom+xml", "json": "application/feed+json"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One feed. page, here: absolute addresses of the page it follows and of itself; updated_at: aware UTC."""
+
+    title: str
+    line: str
+    page: str
+    here: str
+    updated_at: datetime
+    stories: Sequence[listing.Story]
+
+
+def today_feeds() -> tuple[dict[str, str], ...]:
+    """What a page of today's papers announces in its head."""
+    return _announced("today", lambda form: reverse("web:feed", args=[form]))
+
+
+def topic_feeds(slug: str) -> tuple[dict[str, str], ...]:
+    return _announced(slug, lambda form: reverse("web:topic_feed", args=[slug, form]))
+
+
+@require_safe
+def today(request: HttpRequest, form: str) -> HttpResponse:
+    """The newest closed issue, the best first."""
+    issue = Issue.objects.filter(state=IssueState.CLOSED).order_by("-number").first()
+    channel = Channel(
+        title=settings.NEWSLETTER_NAME,
+        line=_("Trending research papers, a new issue every day."),
+        page=links.absolute(reverse("web:today")),
+        here=links.absolute(request.path),
+        updated_at=issue.closed_at if issue and issue.closed_at else datetime(2026, 1, 1, tzinfo=UTC),
+        stories=[_dated(story, issue.closed_on) for story in listing.of_issues([issue], most=ITEMS)] if issue else [],
+    )
+    return _answer(request, channel, form)
+
+
+@require_safe
+def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
+    """The newest papers of a topic that are in a closed issue."""
+    row = Interest.objects.filter(slug=slug).first()
+    if row is None:
+        return errors.not_found(request)
+    found = listing.matching(query.parse(row.query), name=row.name, now=answers.clock(), most=listing.LOOKED_AT)
+    printed = sorted((story for story in found if story.on), key=lambda story: story.on or date.min, reverse=True)[:ITEMS]
+    channel = Channel(
+        title=f"{row.name} · {settings.NEWSLETTER_NAME}",
+        line=row.line or row.name,
+        page=links.absolute(reverse("web:topic", args=[slug])),
+        here=links.absolute(request.path),
+        updated_at=_midnight(printed[0].on) if printed else datetime(2026, 1, 1, tzinfo=UTC),
+        stories=printed,
+    )
+    return _answer(request, channel, form)
+
+
+def _announced(name: str, address: object) -> tuple[dict[str, str], ...]:
+    assert callable(address)
+    names = {"rss": "RSS", "atom": "Atom", "json": "JSON Feed"}
+    return tuple({"type": TYPES[form], "title": f"{names[form]}: {name}", "href": address(form)} for form in TYPES)
+
+
+def _dated(story: listing.Story, on: date | None) -> listing.Story:
+    return listing.Story(story.card, story.text, story.reason, on)
+
+
+def _answer(request: HttpRequest, channel: Channel, form: str) -> HttpResponse:
+    response = _json(channel) if form == "json" else _xml(channel, form)
+    response["ETag"] = f'"{sha256(response.content).hexdigest()[:32]}"'
+    if response["ETag"] in request.headers.get("If-None-Match", ""):
+        unchanged = HttpResponseNotModified()
+        unchanged["ETag"] = response["ETag"]
+        response = unchanged
+    response["Cache-Control"] = f"public, max-age={KEPT_SECONDS}"
+    return response
+
+
+def _xml(channel: Channel, form: str) -> HttpResponse:
+    kind = Rss201rev2Feed if form == "rss" else Atom1Feed
+    feed = kind(
+        title=channel.title,
+        link=channel.page,
+        description=channel.line,
+        subtitle=channel.line,
+        feed_url=channel.here,
+        language="en",
+        author_name=settings.NEWSLETTER_NAME,
+    )
+    for story in channel.stories:
+        feed.add_item(
+            title=printable(story.card.title),
+            link=story.card.page_url,
+            description=printable(_text(story)),
+            unique_id=story.card.page_url,
+            unique_id_is_permalink=True,
+            pubdate=_midnight(story.on),
+            updateddate=_midnight(story.on),
+            author_name=printable(", ".join(story.card.authors[:3])) or settings.NEWSLETTER_NAME,
+            categories=[printable(code) for code in story.card.categories],
+        )
+    feed.latest_post_date = lambda: channel.updated_at  # type: ignore[method-assign]
+    return HttpResponse(feed.writeString("utf-8"), content_type=f"{TYPES[form]}; charset=utf-8")
+
+
+def _json(channel: Channel) -> HttpResponse:
+    """Source: JSON Feed 1.1."""
+    items = [
+        {
+            "id": story.card.page_url,
+            "url": story.card.page_url,
+            "external_url": story.card.url or story.card.page_url,
+            "title": story.card.title,
+            "content_text": _text(story) or story.card.title,
+            "date_published": _midnight(story.on).isoformat(),
+            "authors": [{"name": name} for name in story.card.authors[:3]],
+            "tags": list(story.card.categories),
+        }
+        for story in channel.stories
+    ]
+    body = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": channel.title,
+        "description": channel.line,
+        "home_page_url": channel.page,
+        "feed_url": channel.here,
+        "language": "en",
+        "items": items,
+    }
+    return JsonResponse(body, content_type=f"{TYPES['json']}; charset=utf-8", json_dumps_params={"ensure_ascii": False})
+
+
+def _text(story: listing.Story) -> str:
+    return story.card.summary or story.card.abstract
+
+
+def printable(text: str) -> str:
+    """Without what XML 1.0 cannot hold: control characters, lone surrogates, non-characters."""
+    return "".join(c for c in text if c in "\t\n" or unicodedata.category(c) not in {"Cc", "Cs"} and c not in "\ufffe\uffff")
+
+
+def _midnight(on: date | None) -> datetime:
+    return datetime.combine(on or date(2026, 1, 1), time(), tzinfo=UTC)

@@ -1,0 +1,102 @@
+"""Lists of papers as plain values: an issue's, a query's, a topic's. Constant queries, however many papers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Case, QuerySet, Value, When
+
+from newsletter import editions, issues, mail
+from newsletter.matching import score
+from newsletter.matching.query import Query
+from newsletter.models import Candidate, Interest, Issue, PinScope
+
+LOOKED_AT = 2_000  # newest candidates that a search or a topic reads
+WORDS_SHOWN = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A card, the few words under its title, why it is here, and the day it appeared (None: not yet in a closed issue)."""
+
+    card: mail.Card
+    text: str
+    reason: str = ""
+    on: date | None = None
+
+
+def story(card: mail.Card, reason: str = "", on: date | None = None) -> Story:
+    return Story(card, opening(card.summary or card.abstract), reason, on)
+
+
+def opening(text: str, words: int = WORDS_SHOWN) -> str:
+    """The first words, cut between two and marked."""
+    found = text.split()
+    return text if len(found) <= words else " ".join(found[:words]).rstrip(",;:.-–—(") + " …"
+
+
+def visible(rows: QuerySet[Candidate]) -> QuerySet[Candidate]:
+    """What readers may see: not hidden, not withdrawn, not joined to another paper."""
+    return rows.filter(hidden_at__isnull=True, paper__withdrawn_at__isnull=True, paper__merged_into__isnull=True)
+
+
+def of_issues(chosen: Iterable[Issue], *, start: int = 0, most: int) -> list[Story]:
+    """The visible papers of these issues: pinned ones, then by trend."""
+    pinned = Case(When(pin=PinScope.NONE, then=Value(1)), default=Value(0))
+    rows = visible(Candidate.objects.filter(issue__in=list(chosen))).select_related("paper")
+    page = rows.order_by(pinned, "-trend", "id")[start : start + most]
+    return [story(editions.card(row.paper, row)) for row in page]
+
+
+def matching(query: Query, *, name: str = "", now: datetime, most: int) -> list[Story]:
+    """The papers among the newest candidates that match, best first: relevance x trend, as a copy ranks them."""
+    today = issues.local_date(now)
+    found: list[tuple[float, Candidate, score.Match]] = []
+    for row in _newest():
+        match = score.score(issues.document(row, row.paper, on=today), query)
+        if match is not None:
+            found.append((match.relevance * (1.0 + row.trend), row, match))
+    found.sort(key=lambda hit: (-hit[0], -hit[1].pk))
+    return [
+        story(editions.card(row.paper, row), score.reason(match, name or query.words()), row.issue.closed_on)
+        for _worth, row, match in found[:most]
+    ]
+
+
+def _newest() -> list[Candidate]:
+    """One candidate a paper, the newest; a paper whose newest one is hidden is left out."""
+    rows = Candidate.objects.filter(paper__withdrawn_at__isnull=True, paper__merged_into__isnull=True)
+    seen: dict[int, Candidate] = {}
+    for row in rows.select_related("paper", "issue").order_by("-id")[:LOOKED_AT]:
+        seen.setdefault(row.paper_id, row)
+    return [row for row in seen.values() if row.hidden_at is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    slug: str
+    name: str
+    line: str
+    ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    chosen: int
+    topics: tuple[Topic, ...]
+
+
+def topic_rows() -> list[Interest]:
+    """Every public topic, in the order of the page."""
+    return list(Interest.objects.filter(slug__isnull=False).order_by("position", "id"))
+
+
+def grouped(rows: Sequence[Interest], ticked: Iterable[str] = ()) -> list[Group]:
+    wanted = set(ticked)
+    groups: dict[str, list[Topic]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(Topic(row.slug or "", row.name, row.line, row.slug in wanted))
+    return [Group(name, sum(topic.ticked for topic in found), tuple(found)) for name, found in groups.items()]
