@@ -7,6 +7,7 @@ can be answered leaf by leaf and the joins done on sets of papers.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,7 +105,8 @@ class Category:
         return self.folded in doc.category_codes
 
     def __str__(self) -> str:
-        return f'cat:"{self.code}"' if " " in self.code else f"cat:{self.code}"
+        plain = re.fullmatch(r"\w[\w.-]*", self.code) and self.code != "OR"
+        return f"cat:{self.code}" if plain else f'cat:"{self.code}"'
 
     def says(self) -> str:
         return f"in {self.code}"

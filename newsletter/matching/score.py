@@ -140,19 +140,20 @@ def _weigh_and(node: And, doc: Document) -> _Weighed | None:
     if not found:
         return None
     value = sum(each.value * each.weight for each in found) / sum(each.weight for each in found)
+    weight = max(each.weight for each in found)
     texts = [part for part in node.parts if isinstance(part, Text)]
     if len(texts) > 1 and not any(part.prefix or part.field for part in texts):
         together = Text("", tuple(word for part in texts for word in part.words))
-        if together.holds(doc):  # words typed side by side that stand side by side
-            value = 1 - (1 - value) * 0.7
-    return _Weighed(value, max(each.weight for each in found), _hits(found))
+        if together.holds(doc):  # typed side by side and found so: half of what the quotes would have given
+            weight = (weight + _phrase_weight(together.words)) / 2
+    return _Weighed(value, weight, _hits(found))
 
 
 def _weigh_text(leaf: Text, doc: Document) -> _Weighed:
     views = {"title": doc.title_view, "keywords": doc.keywords_view, "summary": doc.summary_view, "abstract": doc.abstract_view}
     wanted = {"": TEXT_FIELDS, "title": ("title",), "abstract": ("summary", "abstract")}[leaf.field]
     strengths = {field: _strength(leaf, views[field], _FIELDS[field]) for field in wanted}
-    weight = 1 - prod(1 - _word_weight(word) for word in leaf.words)  # a phrase says more than any of its words
+    weight = _phrase_weight(leaf.words)
     best = max(strengths, key=lambda field: strengths[field])
     return _Weighed(_any(strengths.values()), weight, (_Hit(leaf, best, strengths[best] * weight),))
 
@@ -161,6 +162,11 @@ def _strength(leaf: Text, view: View, field: _Bm25) -> float:
     times = (view.surface if leaf.prefix else view.line).count(leaf.needle)
     length = 1 - _LENGTH_SHARE + _LENGTH_SHARE * view.length / field.usual
     return field.most * times / (times + field.k * length) if times else 0.0
+
+
+def _phrase_weight(words: tuple[str, ...]) -> float:
+    """A phrase says more than any of its words."""
+    return 1 - prod(1 - _word_weight(word) for word in words)
 
 
 def _word_weight(word: str) -> float:
