@@ -24,7 +24,7 @@ from newsletter.models import (
     Suppression,
     SuppressionReason,
 )
-from newsletter.subscribers import BadAddress, BadWish, Wish
+from newsletter.subscribers import BadAddress, BadWish, Wish, consent
 
 NOW = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)  # a Monday
 DAY = timedelta(days=1)
@@ -118,6 +118,8 @@ def test_a_wish_typed_again_before_the_confirmation_replaces_the_first(db):
     [
         ({"queries": ("(",)}, BadQuery),
         ({"topics": ("no-such-topic",)}, BadWish),
+        ({"topics": ("\0",)}, BadWish),
+        ({"queries": ("a\0(",)}, BadQuery),
         ({"zone": "Europe/Atlantis"}, BadWish),
         ({"zone": "../../etc/passwd"}, BadWish),
         ({"zone": ""}, BadWish),
@@ -183,6 +185,13 @@ def test_twenty_at_once_give_one_reader_and_one_mail(transactional_db, tmp_path)
         assert database.ask(lambda: Allowance.objects.get(scope="asked").used) == 20
         token = database.ask(newest_token)
         assert database.ask(lambda: reader("victim@example.org").confirm_hash) == links.confirm_hash(token)
+
+
+def test_a_row_made_by_another_process_in_between_is_taken_as_it_is(db):
+    key = subscribers.address_key(ADA)
+    first = consent._new(ADA, key, now=NOW)
+    assert consent._new("ada+other@example.org", key, now=NOW) == first
+    assert Subscriber.objects.get().address == ADA
 
 
 def test_two_confirming_at_once_confirm_once(transactional_db, tmp_path):
@@ -265,9 +274,7 @@ def test_every_case_takes_about_as_many_queries(db):
     subscribers.unsubscribe(left.public_id, now=NOW)
     counted = {}
     for name in ("new", "pending", "active", "never", "left"):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             ask(f"{name}@example.org", queries=("robotics",))
         counted[name] = len(queries)
     assert max(counted.values()) - min(counted.values()) <= 4, counted

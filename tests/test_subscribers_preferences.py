@@ -77,7 +77,9 @@ def test_what_is_not_named_stays(ada):
         {"paused_until": date(9999, 12, 31)},
         {"muted": ["x" * 81]},
         {"muted": [str(n) for n in range(201)]},
+        {"muted": ["a\0b"]},
         {"topics": ["no-such-topic"]},
+        {"topics": ["a\0b"]},
     ],
     ids=str,
 )

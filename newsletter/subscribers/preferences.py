@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,6 +29,7 @@ MOST_INTERESTS = 100
 MOST_MUTED = 200
 _LONGEST_QUERY = 500
 _LONGEST_MUTED = 80
+_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}")
 _LONGEST_PAUSE = timedelta(days=731)
 
 
@@ -119,12 +121,14 @@ def interest_ids(queries: tuple[str, ...], topics: Collection[str]) -> tuple[int
     """The shared rows of canonical queries and of topic slugs; missing queries are made. Raises BadWish for an unknown
     slug. Safe beside other processes: rows are inserted in one order and those already there are taken."""
     slugs = {slug for slug in topics if slug}
+    if not all(_SLUG.fullmatch(slug) for slug in slugs):
+        raise BadWish(_gone())
     if len(slugs) + len(queries) > MOST_INTERESTS:
         raise BadWish(_("Choose at most %(n)d interests.") % {"n": MOST_INTERESTS})
     Interest.objects.bulk_create([Interest(query=form) for form in sorted(queries)], ignore_conflicts=True)
     rows = list(Interest.objects.filter(Q(query__in=queries) | Q(slug__in=slugs)).order_by("id").values_list("id", "slug"))
     if slugs - {slug for _id, slug in rows}:
-        raise BadWish(_("One of the topics no longer exists. Load the page again and choose from the list."))
+        raise BadWish(_gone())
     return tuple(row_id for row_id, _slug in rows)
 
 
@@ -143,6 +147,10 @@ def _merged(reader: Subscriber, queries: tuple[str, ...] | None, topics: tuple[s
     if topics is None:
         kept.update(reader.interests.filter(slug__isnull=False).values_list("id", flat=True))
     return tuple(sorted(kept.union(interest_ids(queries or (), topics or ()))))
+
+
+def _gone() -> str:
+    return _("One of the topics no longer exists. Load the page again and choose from the list.")
 
 
 def _zone(value: Any) -> str:
@@ -191,7 +199,7 @@ def _flag(value: Any) -> bool:
 def _muted(value: Any) -> list[str]:
     words = list(dict.fromkeys(" ".join(str(word).lower().split()) for word in value))
     words = [word for word in words if word]
-    if len(words) > MOST_MUTED or any(len(word) > _LONGEST_MUTED for word in words):
+    if len(words) > MOST_MUTED or any(len(word) > _LONGEST_MUTED or not word.isprintable() for word in words):
         raise BadWish(
             _("Mute at most %(n)d words or names, each of at most %(m)d characters.") % {"n": MOST_MUTED, "m": _LONGEST_MUTED}
         )
