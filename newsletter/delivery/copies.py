@@ -11,7 +11,7 @@ from django.conf import settings
 
 from newsletter import editions, links, mail, subscribers
 from newsletter.delivery.transport import Mail
-from newsletter.models import Delivery, Kind, Subscriber
+from newsletter.models import Delivery, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ def _write_one(row: Delivery, *, as_of: datetime) -> mail.Message | Exception | 
         return error
 
 
-def compose(row: Delivery, message: mail.Message, subscriber: Subscriber | None, *, as_of: datetime) -> Mail:
+def compose(row: Delivery, message: mail.Message, *, as_of: datetime) -> Mail:
     """The bytes on the wire. The same row written again has the same Message-ID."""
     from_header = settings.MAIL_FROM if row.kind in DIGESTS else settings.SERVICE_FROM
     domain = parseaddr(settings.MAIL_FROM)[1].rpartition("@")[2]
-    leave_url = _leave_url(row, subscriber)
+    leave_url = _leave_url(row)
     envelope = mail.Envelope(
-        to=recipient(row, subscriber),
+        to=recipient(row),
         from_header=from_header,
         reply_to=settings.REPLY_TO,
         message_id=f"<{row.public_id}@{domain}>",
@@ -55,7 +55,7 @@ def compose(row: Delivery, message: mail.Message, subscriber: Subscriber | None,
         unsubscribe_url=leave_url,
         help_url=links.absolute("/") if leave_url else None,
         feedback_id=f"{row.upto or 0}:{row.kind.lower()}:{row.lane}:paperround",
-        text_only=bool(subscriber and subscriber.text_only),
+        text_only=bool(row.subscriber and row.subscriber.text_only),
     )
     return Mail(
         ref=row.public_id,
@@ -68,13 +68,13 @@ def compose(row: Delivery, message: mail.Message, subscriber: Subscriber | None,
     )
 
 
-def recipient(row: Delivery, subscriber: Subscriber | None) -> str:
+def recipient(row: Delivery) -> str:
     """Empty when nobody is left to write to."""
-    return row.to_address or (subscriber.address if subscriber else "")
+    return row.to_address or (row.subscriber.address if row.subscriber else "")
 
 
-def _leave_url(row: Delivery, subscriber: Subscriber | None) -> str | None:
+def _leave_url(row: Delivery) -> str | None:
     """Digests come from a list that can be left; a service mail does not, so it offers no such thing."""
-    if row.kind not in DIGESTS or subscriber is None:
+    if row.kind not in DIGESTS or row.subscriber is None:
         return None
-    return links.absolute(f"/unsubscribe/{links.token(links.Purpose.UNSUBSCRIBE, subscriber.public_id)}")
+    return links.absolute(f"/unsubscribe/{links.token(links.Purpose.UNSUBSCRIBE, row.subscriber.public_id)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,8 +32,9 @@ class Outcome:
 
     def plain(self) -> dict[str, Any]:
         """For the journal; `of_plain` reads it back."""
-        values = {name: value for name, value in asdict(self).items() if value}
-        return values | ({"due_at": self.due_at.isoformat()} if self.due_at else {})
+        due_at = self.due_at.isoformat() if self.due_at else ""
+        values = {"reason": self.reason, "provider_id": self.provider_id, "due_at": due_at, "tried": self.tried}
+        return {"state": self.state.value, **{name: value for name, value in values.items() if value}}
 
     @classmethod
     def of_plain(cls, values: Mapping[str, Any]) -> Outcome:
@@ -73,42 +74,40 @@ def claim(*, token: str, limit: int, at: datetime) -> list[int]:
 
 
 def load(ids: Collection[int]) -> list[Delivery]:
-    """The claimed rows with their readers, service lane first."""
-    return list(Delivery.objects.filter(pk__in=ids).select_related("subscriber").order_by("lane", "due_at", "pk"))
+    """The claimed rows, service lane first; `read` brings their readers."""
+    return list(Delivery.objects.filter(pk__in=ids).order_by("lane", "due_at", "pk"))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the rows' readers and issues were at one moment. keys: delivery id -> address key."""
+    """What the rows' readers and issues were at one moment. reasons: by address key; held: issue numbers."""
 
-    subscribers: Mapping[int, Subscriber]
     reasons: Mapping[str, Collection[str]]
     held: Sequence[int]
 
     def holds(self, row: Delivery) -> bool:
         return row.after is not None and row.upto is not None and any(row.after < number <= row.upto for number in self.held)
 
-    def subscriber(self, row: Delivery) -> Subscriber | None:
-        return self.subscribers.get(row.subscriber_id) if row.subscriber_id else None
-
     def suppressed(self, row: Delivery) -> Collection[str]:
-        key = address_key(row, self.subscriber(row))
+        key = address_key(row)
         return self.reasons.get(key, ()) if key else ()
 
 
 def read(rows: Sequence[Delivery]) -> Reading:
-    """Three statements, whatever the number of rows. An erased reader is missing from it."""
+    """Three statements, whatever the number of rows; each row gets its reader as read. An erased one is None."""
     found = Subscriber.objects.in_bulk({row.subscriber_id for row in rows if row.subscriber_id})
-    keys = {address_key(row, found.get(row.subscriber_id or 0)) for row in rows}
+    for row in rows:
+        row.subscriber = found.get(row.subscriber_id or 0)
+    keys = {address_key(row) for row in rows}
     reasons: dict[str, set[str]] = defaultdict(set)
     for key, reason in Suppression.objects.filter(address_key__in=keys - {""}).values_list("address_key", "reason"):
         reasons[key].add(reason)
-    return Reading(found, reasons, list(Issue.objects.filter(held_at__isnull=False).values_list("number", flat=True)))
+    return Reading(reasons, list(Issue.objects.filter(held_at__isnull=False).values_list("number", flat=True)))
 
 
-def address_key(row: Delivery, subscriber: Subscriber | None) -> str:
-    if subscriber:
-        return subscriber.address_key
+def address_key(row: Delivery) -> str:
+    if row.subscriber:
+        return row.subscriber.address_key
     return subscribers.address_key(row.to_address) if row.to_address else ""
 
 

@@ -20,6 +20,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from newsletter.delivery.transport import Accepted, Configuration, Mail, Permanent, Uncertain, Unreachable
 
+TIMEOUT_S = 30.0  # for connecting and for each answer; requests' own default is for ever
+
 # Provider -> the options it cannot do without, and those it may have. Only providers that carry our own
 # List-Unsubscribe unchanged: without it the big receivers take no newsletter.
 _PROVIDERS: dict[str, tuple[set[str], set[str]]] = {
@@ -106,7 +108,7 @@ def _meaning_of_answer(error: AnymailAPIError) -> Exception:
         return Configuration(f"MAIL_URL: the provider refuses the key or the quota is used up (HTTP {status}); check the account")
     if status is not None and 400 <= status < 500 and status != 408:
         return Permanent(f"HTTP {status}")
-    return Uncertain(f"HTTP {status}" if status else "UNREADABLE")
+    return Uncertain(f"HTTP {status}" if status and status >= 400 else "UNREADABLE")
 
 
 def _never_sent(error: requests.ConnectionError) -> bool:
@@ -148,6 +150,8 @@ def _checked(name: str, options: dict[str, str]) -> tuple[str, dict[str, Any]]:
     arguments: dict[str, Any] = dict(options)
     if region := arguments.pop("region", None):
         arguments["client_params"] = {"region_name": region}
+    if name not in {"amazon_ses", "test"}:
+        arguments["timeout"] = TIMEOUT_S
     return f"anymail.backends.{name}.EmailBackend", arguments
 
 

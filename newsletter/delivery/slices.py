@@ -51,7 +51,7 @@ class Slice:
     files: list[str] = field(default_factory=list)
     stopped: str = ""
     _begun: set[int] = field(default_factory=set)
-    _reading: Reading = field(default_factory=lambda: Reading({}, {}, []))
+    _reading: Reading = field(default_factory=lambda: Reading({}, []))
     _read_s: float = 0.0
 
     def send(self) -> None:
@@ -89,7 +89,7 @@ class Slice:
                 elif isinstance(message, Exception):
                     raise message
                 else:
-                    yield row, copies.compose(row, message, self._reading.subscriber(row), as_of=self.as_of)
+                    yield row, copies.compose(row, message, as_of=self.as_of)
             except Exception as error:
                 logger.error("delivery %s could not be composed: %s", row.public_id, type(error).__name__)
                 self.outcomes[row.pk] = self._again(row, f"WRITE {type(error).__name__}")
@@ -101,15 +101,15 @@ class Slice:
 
     def _refused(self, row: Delivery) -> Outcome | None:
         """Why this row may not leave, by the last reading; None when it may."""
-        now, subscriber = self.now(), self._reading.subscriber(row)
+        now = self.now()
         late = row.kind == Kind.DIGEST and now >= row.due_at + LATE
         if row.kind == Kind.DIGEST and self._reading.holds(row):
             return Outcome(state=DeliveryState.CANCELLED if late else DeliveryState.PENDING, reason="HELD")
         if late:
             return Outcome(state=DeliveryState.CANCELLED, reason="LATE")
-        reasons = self._reading.suppressed(row)
-        reason = subscribers.refusal(row.kind, subscriber, reasons, today_local=now.astimezone(_zone(subscriber)).date())
-        if not reason and not copies.recipient(row, subscriber):
+        today = now.astimezone(_zone(row.subscriber)).date()
+        reason = subscribers.refusal(row.kind, row.subscriber, self._reading.suppressed(row), today_local=today)
+        if not reason and not copies.recipient(row):
             reason = "NO_ADDRESS"
         return Outcome(state=DeliveryState.CANCELLED, reason=reason) if reason else None
 
@@ -119,8 +119,8 @@ class Slice:
             raise _LeaseOver
         if self.clock() - self._read_s > _FRESH_S:
             self._read()
-            if refused := self._refused(row):
-                raise _Unwanted(refused)
+        if refused := self._refused(row):
+            raise _Unwanted(refused)
         self.journal.begin(row.pk)
         self._begun.add(row.pk)
 
