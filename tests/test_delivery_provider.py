@@ -100,9 +100,8 @@ def test_no_answer_in_time_is_uncertain(api, monkeypatch):
 
 def test_a_line_cut_after_the_request_is_uncertain(settings):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        settings.MAIL_URL = (
-            f"anymail:resend?api_key=k&api_url={quote('http://127.0.0.1:%d/' % listener.getsockname()[1], safe='')}"
-        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        settings.MAIL_URL = f"anymail:resend?api_key=k&api_url={quote(url, safe='')}"
         digests(readers(1), edition())
 
         def cut():
