@@ -39,7 +39,7 @@ _HARD_REASONS = ("bounced", "invalid")
 _PROOF = frozenset(
     ["sent", "queued", "delivered", "deferred", "bounced", "complained", "unsubscribed", "autoresponded", "opened", "clicked"]
 )
-_SOFT_WORDS = {"soft", "transient", "temporary", "undetermined", "dnserror", "blocked"}
+_PASSING = {"transient", "temporary", "undetermined", "dnserror", "blocked"}
 _KIND_FIELDS = {"type", "event", "bouncetype", "severity", "bounce_type", "record_type"}
 
 
@@ -64,7 +64,7 @@ def record(event: Any, *, provider: str, now: datetime) -> Event | None:
         key=_key(event, recipient_key),
         defaults={
             "type": str(event.event_type)[:20],
-            "reject_reason": SOFT if _is_soft(event) else str(event.reject_reason or "")[:20],
+            "reject_reason": _reject_reason(event),
             "recipient_key": recipient_key,
             "delivery": _delivery(event),
             "happened_at": event.timestamp,
@@ -161,12 +161,17 @@ def _is_hard(event: Event) -> bool:
     return event.type in ("bounced", "rejected") and event.reject_reason in _HARD_REASONS
 
 
-def _is_soft(event: Any) -> bool:
-    """True when the provider's own words call a bounce passing. Anymail's vocabulary has one word for both."""
+def _reject_reason(event: Any) -> str:
+    """Anymail's word, with two additions: SOFT for a bounce that passes, and "bounced" where SendGrid's answer says 5xx.
+
+    Anymail has one word for soft and hard bounces, so the provider's own notice is asked.
+    """
+    answer = str(event.mta_response or "").lstrip()
     if event.event_type != "bounced":
-        return False
-    raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
-    return _says_soft(raw) or str(event.mta_response or "").lstrip().startswith("4")
+        return str(event.reject_reason or "")[:20]
+    if answer.startswith("4") or _says_soft(event.esp_event if isinstance(event.esp_event, Mapping) else {}):
+        return SOFT
+    return str(event.reject_reason or ("bounced" if answer.startswith("5") else ""))[:20]
 
 
 def _says_soft(raw: Mapping[str, Any]) -> bool:
@@ -175,7 +180,7 @@ def _says_soft(raw: Mapping[str, Any]) -> bool:
         if isinstance(value, Mapping):
             soft = _says_soft(value)
         elif name.lower() in _KIND_FIELDS:
-            soft = str(value).lower().replace("_", "").removesuffix("bounce") in _SOFT_WORDS
+            soft = "soft" in str(value).lower() or str(value).lower() in _PASSING
         else:
             soft = name == "hard_bounce" and value is False
         if soft:

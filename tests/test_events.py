@@ -1,7 +1,10 @@
 """What the world says: kept once, without an address, and the same end in whatever order it comes."""
 
 import itertools
+import json
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from anymail.signals import AnymailTrackingEvent, tracking
@@ -74,8 +77,9 @@ def test_a_notice_about_a_mail_still_being_sent_waits_for_its_outcome(row):
     assert Event.objects.get().applied_at == NOW
 
 
-def test_a_hard_bounce_stops_the_reader_and_the_address(row):
-    told(notice(row, "bounced", reject_reason="bounced", mta_response="550 5.1.1 no such user"))
+@pytest.mark.parametrize("reject_reason", ["bounced", None])
+def test_a_hard_bounce_stops_the_reader_and_the_address(row, reject_reason):
+    told(notice(row, "bounced", reject_reason=reject_reason, mta_response="550 5.1.1 no such user"))
     assert status(row) == "BOUNCED"
     assert Suppression.objects.values_list("address_key", "reason").get() == (row.subscriber.address_key, "HARD_BOUNCE")
 
@@ -95,6 +99,30 @@ def test_a_soft_bounce_is_noted_and_changes_nothing_for_the_reader(row, fields):
     assert status(row) == "ACTIVE"
     assert Event.objects.get().reject_reason == "soft"
     assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("reject_reason", ["blocked", "other", "timed_out", None])
+def test_a_bounce_that_blames_the_message_or_nobody_does_not_stop_the_reader(row, reject_reason):
+    told(notice(row, "bounced", reject_reason=reject_reason))
+    assert status(row) == "ACTIVE"
+
+
+def test_the_recorded_bounces_of_the_providers_are_hard_where_they_say_so(row):
+    folder = os.environ.get("PAPERROUND_SAMPLES")
+    if not folder:
+        pytest.skip("PAPERROUND_SAMPLES is not set")
+    hard: dict[str, bool] = {}
+    for provider in ("amazon_ses", "brevo", "mailgun", "mailjet", "postmark", "resend", "sendgrid"):
+        for case in json.loads((Path(folder) / "esp-webhooks" / f"{provider}.json").read_text())["cases"]:
+            expect, raw = case["expect"], case["payload"].get("raw_event") or {}
+            if expect.get("event_type") == "bounced":
+                fields = {name: expect.get(name) for name in ("reject_reason", "mta_response")}
+                kept = events.record(
+                    notice(row, "bounced", esp_event=raw, event_id=case["case"], **fields), provider=provider, now=NOW
+                )
+                hard[f"{provider} {case['case']}"] = kept.reject_reason in ("bounced", "invalid")
+    assert len(hard) >= 7
+    assert {name for name, value in hard.items() if not value} == {"brevo soft_bounce_event", "resend suppressed_event"}
 
 
 def test_a_vacation_reply_is_noted_only(row):
