@@ -14,7 +14,7 @@ from newsletter.mail._inline import Piece, Shelf, Wanted, piece, slot
 from newsletter.mail._notes import markdown_with, plain
 from newsletter.mail._templates import listing, long_day, plain_day, short_day, translations
 from newsletter.mail._values import Card, Digest, Message, Pick
-from newsletter.mail._words import line, shorten, web, wrap
+from newsletter.mail._words import block, line, shorten, web, wrap
 
 FULL_AT_MOST = 10
 SUBJECT_AT_MOST = 60
@@ -46,9 +46,10 @@ def _sheds(d: Digest) -> Iterator[tuple[Digest, int]]:
     shorter = _LENGTHS[_LENGTHS.index(d.card_length) + 1 :]
     for length in shorter:
         yield replace(d, card_length=length), BYTES_WANTED
-    for kept in range(len(d.picks) - 1, 0, -1):
-        smaller = replace(d, card_length="TITLE", picks=d.picks[:kept], more=d.more + len(d.picks) - kept)
-        yield smaller, BYTES_AT_MOST
+    kept = len(d.picks)
+    while kept > 1:
+        kept = kept * 9 // 10
+        yield replace(d, card_length="TITLE", picks=d.picks[:kept], more=d.more + len(d.picks) - kept), BYTES_AT_MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _plan(d: Digest, lines: list[_Line], context: dict[str, object]) -> Iterator
     """The pieces of a digest in order, with what fills each."""
     environment = _templates.html(d.locale)
     yield piece(environment, "digest/head.html", context)
-    for note in d.notes:
+    for note in map(block, d.notes):
         yield Wanted(("note", note), partial(_note, note, d.locale)), {}
     for item in lines:
         if item.rank == FULL_AT_MOST + 1:
@@ -244,7 +245,7 @@ def _reason(pick: Pick) -> str:
 def _text(d: Digest, lines: list[_Line], context: dict[str, object]) -> str:
     cards = [_text_card(d, item).fill({"rank": f"{item.rank:>2}", "reason": _wrapped(item.pick, d.locale)}) for item in lines]
     template = _templates.text(d.locale).get_template("digest/body.txt")
-    notes = ["\n\n".join(wrap(block) for block in plain(note).split("\n\n")) for note in d.notes]
+    notes = ["\n\n".join(wrap(block) for block in plain(note).split("\n\n")) for note in map(block, d.notes)]
     return template.render(context | {"notes": notes, "full": cards[:FULL_AT_MOST], "brief": cards[FULL_AT_MOST:]})
 
 

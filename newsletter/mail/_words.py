@@ -41,8 +41,13 @@ def line(text: str) -> str:
     return " ".join(text.split())
 
 
+def block(text: str) -> str:
+    """Text of several lines without control characters and lone surrogates."""
+    return "\n".join(row if row.isprintable() else line(row) for row in text.splitlines())
+
+
 def web(url: str) -> str:
-    """The address if a mail may link to it, else "": http or https with a host; what is not an address's letter is percent-encoded."""
+    """The address if a mail may link to it, else "". http or https with a host; stray characters are percent-encoded."""
     url = quote(url.strip(), safe="!#$%&'()*+,/:;=?@[]~", errors="replace")
     try:
         parts = urlsplit(url)
