@@ -10,6 +10,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 
 from config import environment
+from newsletter.desk.unfold_settings import UNFOLD as DESK_LOOK
 
 try:
     ENV = environment.read()
@@ -39,6 +40,7 @@ PORT = ENV.port
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False
+UNFOLD = DESK_LOOK
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *([_PUBLIC.hostname] if _PUBLIC.hostname else [])]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "config.urls"
@@ -142,6 +144,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/desk/login/"
+CSRF_FAILURE_VIEW = "newsletter.web.errors.forbidden"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]

@@ -3,7 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from newsletter.desk import login
+
 urlpatterns = [
+    path("desk/", include(login.urlpatterns)),
     path("desk/", admin.site.urls),
     path("", include("newsletter.web.urls")),
 ]
+
+handler400 = "newsletter.web.errors.bad_request"
+handler403 = "newsletter.web.errors.forbidden"
+handler404 = "newsletter.web.errors.not_found"
+handler500 = "newsletter.web.errors.broken"
