@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from django.conf import settings
 from django.db import transaction
@@ -116,21 +117,37 @@ def finish(*, now: datetime) -> list[int]:
 
 def document(candidate: Candidate, paper: Paper, *, on: date) -> Document:
     """The paper as the candidate's signals show it: what queries and scores read. Pure over loaded rows."""
+    return _document(
+        (paper.title, candidate.summary_edit or paper.summary, paper.abstract),
+        (tuple(paper.authors), tuple(paper.organizations), tuple(paper.categories), tuple(paper.keywords)),
+        (candidate.has_code, bool(paper.project_url)),
+        (candidate.upvotes, candidate.stars, max((on - paper.listed_on).days, 0), candidate.trend),
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _document(
+    texts: tuple[str, str, str],
+    lists: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    flags: tuple[bool, bool],
+    signals: tuple[int | None, int | None, int, float],
+) -> Document:
+    """Equal content gives the same object, whose words are cut once a process."""
     return Document(
-        title=paper.title,
-        summary=candidate.summary_edit or paper.summary,
-        abstract=paper.abstract,
-        authors=tuple(paper.authors),
-        organizations=tuple(paper.organizations),
-        categories=tuple(paper.categories),
-        keywords=tuple(paper.keywords),
+        title=texts[0],
+        summary=texts[1],
+        abstract=texts[2],
+        authors=lists[0],
+        organizations=lists[1],
+        categories=lists[2],
+        keywords=lists[3],
         sources=(),
-        has_code=candidate.has_code,
-        has_project=bool(paper.project_url),
-        upvotes=candidate.upvotes,
-        stars=candidate.stars,
-        age_days=max((on - paper.listed_on).days, 0),
-        trend=candidate.trend,
+        has_code=flags[0],
+        has_project=flags[1],
+        upvotes=signals[0],
+        stars=signals[1],
+        age_days=signals[2],
+        trend=signals[3],
     )
 
 

@@ -200,7 +200,7 @@ def _closed_by(closes: Sequence[tuple[int, datetime | None]], at: datetime) -> i
 def _choices(readers: Sequence[Reader], upto: int, now: datetime) -> Iterable[tuple[Reader, Choice]]:
     """The choice of each reader, made once for all readers of whom nothing differs that matters."""
     interests = _interests(readers)
-    windows = {after: window.window(after=after, upto=upto) for after in {reader.after for reader in readers}}
+    windows = window.windows({reader.after for reader in readers}, upto=upto)
     seen = _seen(readers, windows)
     groups: dict[Group, list[Reader]] = {}
     for reader in readers:
@@ -215,11 +215,10 @@ def _choices(readers: Sequence[Reader], upto: int, now: datetime) -> Iterable[tu
 
 def _seen(readers: Sequence[Reader], windows: dict[int, window.Window]) -> dict[int, set[int]]:
     """Papers of each reader's window that may have been had, looked up in the ledger for all readers at once."""
-    result: dict[int, set[int]] = {}
-    for after, content in windows.items():
-        again = content.again()
-        result.update(window.had([reader.row.pk for reader in readers if reader.after == after], again))
-    return result
+    again = {after: content.again() for after, content in windows.items()}
+    asking = [reader for reader in readers if again[reader.after]]
+    had = window.had([reader.row.pk for reader in asking], set().union(*again.values()))
+    return {reader.row.pk: had.get(reader.row.pk, set()) & again[reader.after] for reader in asking}
 
 
 def _looked_back(reader: Reader, choice: Choice, interests: dict[int, Interest], now: datetime) -> Choice:
@@ -306,8 +305,8 @@ def _key(picks: Iterable[Pick]) -> str:
 
 
 def _advance(readers: Sequence[Reader], now: datetime) -> None:
-    """Move each reader to its next slot; readers with the same next instant share one UPDATE."""
-    moved: dict[datetime, list[int]] = {}
+    """Move each reader to its next slot: one statement, executed for all of them."""
+    moved: list[tuple[datetime, int]] = []
     known: dict[tuple[object, ...], datetime] = {}
     for reader in readers:
         row = reader.row
@@ -317,6 +316,10 @@ def _advance(readers: Sequence[Reader], now: datetime) -> None:
             known[key] = subscribers.next_slot(
                 zone=row.zone, hour=row.hour, days=row.days, after=start, paused_until=row.paused_until
             )
-        moved.setdefault(known[key], []).append(row.pk)
-    for slot, ids in moved.items():
-        Subscriber.objects.filter(id__in=ids).update(next_slot_at=slot)
+        moved.append((known[key], row.pk))
+    with connection.cursor() as cursor:
+        adapt = connection.ops.adapt_datetimefield_value
+        cursor.executemany(
+            "UPDATE newsletter_subscriber SET next_slot_at = %s WHERE id = %s",
+            [(adapt(slot), pk) for slot, pk in moved],
+        )

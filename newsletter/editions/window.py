@@ -44,28 +44,38 @@ class Window:
         """Paper id -> Hit for one interest over the whole window."""
         if interest.pk not in self.hits:
             query = query_of(interest.query)
-            found: dict[int, Hit] = {}
-            for paper, entry in self.entries.items():
-                match = score.score(entry.document, query)
-                if match is not None:
-                    found[paper] = Hit(match.relevance, score.reason(match, interest.name or query.words()))
-            self.hits[interest.pk] = found
+            name = interest.name or query.words()
+            found = {paper: _hit(entry.document, query, name) for paper, entry in self.entries.items()}
+            self.hits[interest.pk] = {paper: hit for paper, hit in found.items() if hit is not None}
         return self.hits[interest.pk]
 
     def offers(self, interests: Iterable[Interest], *, without: Collection[int] = (), late: bool = False) -> list[Offer]:
-        """What these interests are offered, less the papers already had."""
-        tables = {interest.pk: self.matches(interest) for interest in interests}
-        result = []
-        for paper, entry in self.entries.items():
-            if paper in without:
-                continue
-            hits = {pk: table[paper] for pk, table in tables.items() if paper in table}
-            everyone = entry.pin == PinScope.EVERYONE and not late
-            if hits or everyone:
-                pinned = everyone or (entry.pin == PinScope.MATCHING and not late)
-                row = entry.candidate
-                result.append(Offer(candidate=row.pk, paper=paper, trend=row.trend, hits=hits, pinned=pinned, late=late))
-        return result
+        """What these interests are offered, less the papers already had, in the order of the papers' ids."""
+        hits: dict[int, dict[int, Hit]] = {}
+        for interest in interests:
+            for paper, hit in self.matches(interest).items():
+                hits.setdefault(paper, {})[interest.pk] = hit
+        if not late:
+            for paper in self.for_everyone():
+                hits.setdefault(paper, {})
+        return [self._offer(paper, hits[paper], late) for paper in sorted(hits) if paper not in without]
+
+    def for_everyone(self) -> list[int]:
+        """Papers pinned for all readers."""
+        return [paper for paper, entry in self.entries.items() if entry.pin == PinScope.EVERYONE]
+
+    def _offer(self, paper: int, hits: dict[int, Hit], late: bool) -> Offer:
+        entry = self.entries[paper]
+        pinned = entry.pin != PinScope.NONE and not late
+        row = entry.candidate
+        return Offer(candidate=row.pk, paper=paper, trend=row.trend, hits=hits, pinned=pinned, late=late)
+
+
+@lru_cache(maxsize=100_000)
+def _hit(document: Document, query: Query, name: str) -> Hit | None:
+    """Pure, so remembered: the same closed issues are asked the same questions all day long."""
+    match = score.score(document, query)
+    return Hit(match.relevance, score.reason(match, name)) if match is not None else None
 
 
 @lru_cache(maxsize=20_000)
@@ -83,10 +93,10 @@ def newest_sendable() -> int:
     return closed.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def window(*, after: int, upto: int) -> Window:
-    """The visible candidates of the closed issues in (after, upto]."""
-    rows = _visible().filter(issue__number__gt=after, issue__number__lte=upto)
-    return _window(rows)
+def windows(afters: Collection[int], *, upto: int) -> dict[int, Window]:
+    """For each `after`, the visible candidates of the closed issues in (after, upto]; the rows are read once."""
+    rows = _sorted(_visible().filter(issue__number__gt=min(afters, default=upto), issue__number__lte=upto))
+    return {after: _window([row for row in rows if row.issue.number > after]) for after in afters}
 
 
 def of_issue(issue: Issue) -> Window:
@@ -97,7 +107,7 @@ def of_issue(issue: Issue) -> Window:
 def look_back(*, upto: int, now: datetime) -> Window:
     """Closed issues of the last seven days up to `upto`: for a new interest's catch-up and best of the week."""
     rows = _visible().filter(issue__number__lte=upto, issue__closed_at__gte=now - LOOK_BACK)
-    return _window(rows, is_new=False)
+    return _window(_sorted(rows), is_new=False)
 
 
 def had(subscribers: Collection[int], papers: Collection[int]) -> dict[int, set[int]]:
@@ -150,9 +160,14 @@ def _visible() -> QuerySet[Candidate]:
     ).select_related("paper", "issue", "paper__merged_into")
 
 
+def _sorted(rows: Iterable[Candidate]) -> list[Candidate]:
+    return sorted(rows, key=lambda row: (row.issue.number, row.pk))
+
+
 def _window(rows: Iterable[Candidate], *, is_new: bool = True) -> Window:
+    """Rows in the order of their issues: the newest visible candidate of a paper gives signals and summary."""
     entries: dict[int, Entry] = {}
-    for row in sorted(rows, key=lambda r: (r.issue.number, r.pk)):
+    for row in rows:
         paper, new = row.paper, is_new and row.kind == CandidateKind.NEW
         while paper.merged_into is not None:
             paper, new = paper.merged_into, False
