@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 COLUMNS = 72
 READ_AT_MOST = 20_000  # characters of an abstract that anyone looks at; the longest of arXiv has 1,920
 SENTENCES_WEIGHED = 40
+WORTH_A_SECOND = 1.2
 URL_CHARACTERS = 600  # a longer one would not survive every client, and fifteen of them would not fit the mail
 _WORD = re.compile(r"[⺀-鿿぀-ヿ가-힯]|[^\s⺀-鿿぀-ヿ가-힯]+")
 _ABBREVIATION = re.compile(
@@ -23,15 +24,20 @@ _FINDING = re.compile(
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*\s?(?:%|×|x\b|times\b|percent\b|points?\b|[BMk]\b)", re.IGNORECASE)
 _PROPOSAL = re.compile(
-    r"\b(?:we|this (?:paper|work)|here)\b.{0,40}\b(?:propos|introduc|present|develop|releas|study|stud|investigat|ask)",
+    r"\b(?:we|our|this (?:paper|work)|here)\b.{0,40}"
+    r"\b(?:approach|method|propos|introduc|present|develop|releas|study|stud|investigat|ask)",
     re.IGNORECASE,
 )
 _BACKGROUND = re.compile(
-    r"^(?:however|recent(?:ly)?|despite|although|while|existing|in recent|traditional|many|most|as |with the)\b", re.IGNORECASE
+    r"^(?:however|recent(?:ly)?|despite|although|while|existing|in recent|traditional|many|most|as|with the)\b", re.IGNORECASE
 )
+_BOAST = re.compile(r"\b(?:extensive|experimental|superior|competitive|state-of-the-art|promising)\b", re.IGNORECASE)
 _DANGLING = re.compile(
-    r"^(?:it|this|these|those|they|moreover|furthermore|additionally|also|finally|then|our code|code|the code)\b", re.IGNORECASE
+    r"^(?:it|this|these|those|they|such|following|specifically|in addition|in particular|moreover|furthermore|"
+    r"additionally|also|finally|then|our code|code|the code)\b",
+    re.IGNORECASE,
 )
+_HANGING = re.compile(r"(?:\s+(?:a|an|the|of|for|with|as|in|on|to|and|or|by|via|from|is|are|at|that))+$", re.IGNORECASE)
 
 
 def line(text: str) -> str:
@@ -85,19 +91,21 @@ def excerpt(text: str, words: int) -> str:
 
 
 def finding(abstract: str, words: int = 40) -> str:
-    """One or two sentences of the abstract, in its order and at most `words` words: what was found, and what was done."""
+    """One or two sentences of the abstract, in its order and at most `words` words: what was found, and what was done.
+
+    A second sentence comes only when it says something of its own; without any that fits, the first is cut.
+    """
     found = sentences(abstract)[:SENTENCES_WEIGHED]
     sizes = [count(sentence) for sentence in found]
+    weights = [_weight(sentence, place) for place, sentence in enumerate(found)]
     best, chosen = -9.0, ""
     for i, sentence in enumerate(found):
-        if sizes[i] > words:
-            continue
-        alone = _weight(sentence, i) - _dangles(sentence)
-        if alone > best:
+        alone = weights[i] - _dangles(sentence)
+        if sizes[i] <= words and alone > best:
             best, chosen = alone, sentence
         for j in range(i + 1, len(found)):
-            both = alone + _weight(found[j], j) - (_dangles(found[j]) if j > i + 1 else 0.0)
-            if both > best and sizes[i] + sizes[j] <= words:
+            both = alone + weights[j] - (_dangles(found[j]) if j > i + 1 else 0.0)
+            if min(weights[i], weights[j]) >= WORTH_A_SECOND and both > best and sizes[i] + sizes[j] <= words:
                 best, chosen = both, f"{sentence} {found[j]}"
     return chosen or _cut_words(line(abstract[:READ_AT_MOST]), words)
 
@@ -114,10 +122,10 @@ def sentences(text: str) -> list[str]:
 
 
 def _weight(sentence: str, place: int) -> float:
-    weight = 1.0 if place == 0 else 0.5
+    weight = 0.4 if place == 0 else 0.0
     weight += 2.0 if _FINDING.search(sentence) else 0.0
-    weight += 1.5 if _NUMBER.search(sentence) else 0.0
-    weight += 1.5 if _PROPOSAL.search(sentence) else 0.0
+    weight += 1.5 if _NUMBER.search(sentence) else -0.8 if _BOAST.search(sentence) else 0.0
+    weight += 2.0 if _PROPOSAL.search(sentence) else 0.0
     weight -= 2.0 if _BACKGROUND.match(sentence) else 0.0
     return weight
 
@@ -138,9 +146,10 @@ def _cut_words(text: str, words: int) -> str:
 
 
 def _tidy(head: str) -> str:
-    """Without a dangling number (its unit was cut off), an open bracket or a comma at the end."""
+    """Without a number at the end (its unit may be cut off), or an open bracket, comma or little word that leads nowhere."""
     head = re.sub(r"\s+[\W_]*\d[\d.,\s]*$", "", head.rstrip())
-    return re.sub(r"[\s,;:(\[–—-]+$", "", head)
+    head = re.sub(r"[\s,;:(\[–—-]+$", "", head)
+    return _HANGING.sub("", head)
 
 
 @lru_cache(maxsize=4096)
