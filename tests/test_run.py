@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -162,6 +164,63 @@ def test_the_login_button_needs_the_form_of_this_site() -> None:
     assert Client(enforce_csrf_checks=True).post(link_path()).status_code == 403
 
 
+# ---- once -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.worker
+@pytest.mark.xdist_group("worker")
+def test_once_on_a_folder_sends_one_digest_and_the_second_run_none(tmp_path: Path) -> None:
+    (tmp_path / "day 1").mkdir()
+    (tmp_path / "day 1" / "2026-11-20.json").write_text(recording(7))
+    (tmp_path / "day 1" / "broken.json").write_text("[{")
+    (tmp_path / "day 1" / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    first = once(tmp_path, "--from", "day 1", "--json")
+    report = json.loads(first.stdout)
+    assert first.returncode == 0 and first.stderr == ""
+    assert (report["papers"]["new"], report["candidates"], report["editions"], report["copies"], report["sent"]) == (
+        7,
+        7,
+        1,
+        1,
+        1,
+    )
+    assert report["now"] == "2026-11-20T12:00:00+00:00" and "Paper number 7" in report["digest"]
+    assert {line["source"]: line["outcome"] for line in report["sources"]} == {
+        "2026-11-20.json": "FRESH",
+        "broken.json": "BROKEN",
+        "picture.png": "SKIPPED",
+    }
+    assert [Path(name).parent for name in report["mails"]] == [tmp_path / "data" / "outbox"] and Path(report["mails"][0]).exists()
+    second = once(tmp_path, "--from", "day 1")
+    assert second.returncode == 0 and "Everybody has today's; nothing was sent." in second.stdout
+    assert len(list((tmp_path / "data" / "outbox").iterdir())) == 1
+    assert not (tmp_path / "data" / "paperround.sqlite3").exists()
+
+
+@pytest.mark.worker
+@pytest.mark.xdist_group("worker")
+def test_once_on_a_file_that_is_no_paper_source_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    (tmp_path / "empty").mkdir()
+    for name in ("picture.png", "empty", "missing"):
+        refused = once(tmp_path, "--from", name)
+        assert refused.returncode == 1 and refused.stdout == ""
+        assert str(tmp_path / name) in refused.stderr.splitlines()[-1] and "Traceback" not in refused.stderr
+
+
+@pytest.mark.worker
+@pytest.mark.xdist_group("worker")
+def test_once_without_a_network_fills_a_new_installation_and_leaves_papers_for_today(tmp_path: Path) -> None:
+    blocked = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    first = once(tmp_path, "--json", **blocked)
+    report = json.loads(first.stdout)
+    assert first.returncode == 0 and report["mode"] == "sample" and report["copies"] == report["sent"] == 1
+    assert report["papers"]["new"] >= 120 and len(report["digest"].splitlines()) > 40
+    second = json.loads(once(tmp_path, "--json", **blocked).stdout)
+    assert second["mode"] == "offline" and second["sent"] == 0 and second["message"] == "Everybody has today's; nothing was sent."
+    assert second["candidates"] >= 20
+
+
 # ---- the supervisor ---------------------------------------------------------------------------------------------
 
 
@@ -194,7 +253,7 @@ def test_one_start_brings_all_up_mends_it_and_one_signal_ends_it(start: Callable
 @pytest.mark.worker
 @pytest.mark.xdist_group("worker")
 def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_is_clean(start: Callable[..., Started]) -> None:
-    first = start(stdin=None)
+    first = start()
     first.wait_for("End  ")
     first.process.kill()
     first.process.wait()
@@ -251,6 +310,35 @@ def test_a_long_or_odd_data_path_gets_a_short_socket(start: Callable[..., Starte
     begun.process.terminate()
     assert begun.process.wait(25) == 0 and not (folder / "valkey.sock").exists()
     folder.rmdir()
+
+
+def once(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command as bin/run calls it, from the caller's folder."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    settings_ = {**inherited, "PAPERROUND_DATA": str(folder / "data"), "MAIL_URL": "file:", **env}
+    command = [sys.executable, ROOT / "manage.py", "once", *arguments]
+    return subprocess.run(command, env=settings_, cwd=folder, capture_output=True, text=True, timeout=170, check=False)
+
+
+def recording(papers: int) -> str:
+    """A day of Hugging Face's list, in the fields that are read."""
+    day = "2026-11-20T00:00:00.000Z"
+    return json.dumps(
+        [
+            {
+                "paper": {
+                    "id": f"2611.0{number:04}",
+                    "title": f"Paper number {number} on language models",
+                    "summary": f"We train model {number} and measure it.",
+                    "authors": [{"name": f"Ada Example{number}"}],
+                    "upvotes": 10 * number,
+                    "publishedAt": day,
+                },
+                "publishedAt": day,
+            }
+            for number in range(1, papers + 1)
+        ]
+    )
 
 
 # ---- what the tests share ---------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from newsletter.management import once
 from newsletter.management.commands.demo import demo, demo_reader
 from newsletter.management.once import Bars, OnceReport
 from newsletter.management.stage import clock
-from newsletter.models import Candidate, CandidateKind, Issue, IssueState, Paper, Run
+from newsletter.models import Candidate, Issue, IssueState, Run
 
 
 class Command(BaseCommand):
@@ -110,7 +110,7 @@ def prepare_database(bars: Bars) -> None:
 
 
 def from_files(path: Path, now: datetime, bars: Bars) -> OnceReport:
-    """Everything read goes into one issue, whatever its day; the recording's last day is taken as now."""
+    """Everything read is listed on the recording's last day, which is taken as now, and so goes into one issue."""
     with bars.stage("Reading files") as told:
         read = sources.ingest_files(path, now=now)
         told(f"{len(read.files)} files")
@@ -121,21 +121,12 @@ def from_files(path: Path, now: datetime, bars: Bars) -> OnceReport:
     report = OnceReport(mode="files", now=read.now, sources=lines)
     demo_reader(now=read.now - timedelta(minutes=1))
     with bars.stage("Gathering papers") as told:
-        offer_all(now=read.now)
         report.gather(issues.gather(now=read.now))
         told(f"{report.candidates} candidates")
     with bars.stage("Closing the issue"):
         if Candidate.objects.filter(issue__state=IssueState.OPEN).exists():
             report.issue = issues.close(now=read.now).number
     return plan_and_send(report, read.now, bars)
-
-
-def offer_all(*, now: datetime) -> None:
-    """A NEW candidate for every paper without one: a recording is not bound to the last fourteen days."""
-    issue = issues.open_issue(now=now)
-    known = Candidate.objects.filter(kind=CandidateKind.NEW).values("paper_id")
-    papers = Paper.objects.filter(merged_into__isnull=True, withdrawn_at__isnull=True).exclude(id__in=known).order_by("id")
-    Candidate.objects.bulk_create([Candidate(issue=issue, paper=paper) for paper in papers], ignore_conflicts=True)
 
 
 def on_the_installation(now: datetime, bars: Bars) -> OnceReport:
@@ -167,7 +158,7 @@ def plan_and_send(report: OnceReport, now: datetime, bars: Bars) -> OnceReport:
     """A copy for everybody who has not had today's; all that is due leaves."""
     with bars.stage("Planning copies") as told:
         run: Run = editions.plan_now(now=now)
-        told(f"{run.prepared} copies")
+        told("one copy" if run.prepared == 1 else f"{run.prepared} copies")
     with bars.stage("Sending copies") as told:
         delivery.recover(now=now)
         sent = delivery.send(now=now)

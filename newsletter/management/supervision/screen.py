@@ -58,9 +58,12 @@ def screen(here: Site, facts: Mapping[str, Any], *, web_answers: bool, all_well:
 
 
 def _outbox(here: Site) -> str:
-    if here.mail_url.startswith("file:"):
+    """The viewer is served to this machine only; elsewhere the folder is named."""
+    if not here.mail_url.startswith("file:"):
+        return f"sent by {here.mail_url.partition(':')[0]}, as MAIL_URL says"
+    if here.loopback in {"127.0.0.1", "::1", "localhost"} and here.host == here.loopback:
         return f"{here.public_url}/outbox/"
-    return f"sent by {here.mail_url.partition(':')[0]}, as MAIL_URL says"
+    return str(here.data / "outbox") if here.mail_url == "file:" else here.mail_url
 
 
 def _quoted(path: str) -> str:
