@@ -30,9 +30,7 @@ def page(request: HttpRequest, name: str, context: Mapping[str, Any] | None = No
     return response
 
 
-def private_page(
-    request: HttpRequest, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200
-) -> HttpResponse:
+def private_page(request: HttpRequest, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
     """A page behind a signed link: kept by no cache, found by no robot, its address told to nobody."""
     return sealed(page(request, name, {**(context or {}), "private": True}, status=status))
 

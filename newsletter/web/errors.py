@@ -13,12 +13,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, 400, _("That could not be read"), _("The request was not what this page expects. Go back and try again."))
+    return _answer(request, 400, _("That could not be read"), _("It was not what this page expects. Go back and try again."))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
     """Also Django's CSRF_FAILURE_VIEW, which passes `reason`."""
-    return _answer(request, 403, _("This is not yours to do"), _("Reload the page and try again. Your browser must accept its cookie."))
+    return _answer(request, 403, _("This is not yours to do"), _("Reload the page, accept its cookie, and try again."))
 
 
 def broken(request: HttpRequest) -> HttpResponse:

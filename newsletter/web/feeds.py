@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
@@ -80,8 +80,7 @@ def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
     return _answer(request, channel, form)
 
 
-def _announced(name: str, address: object) -> tuple[dict[str, str], ...]:
-    assert callable(address)
+def _announced(name: str, address: Callable[[str], str]) -> tuple[dict[str, str], ...]:
     names = {"rss": "RSS", "atom": "Atom", "json": "JSON Feed"}
     return tuple({"type": TYPES[form], "title": f"{names[form]}: {name}", "href": address(form)} for form in TYPES)
 
@@ -161,7 +160,7 @@ def _text(story: listing.Story) -> str:
 
 def printable(text: str) -> str:
     """Without what XML 1.0 cannot hold: control characters, lone surrogates, non-characters."""
-    return "".join(c for c in text if c in "\t\n" or unicodedata.category(c) not in {"Cc", "Cs"} and c not in "\ufffe\uffff")
+    return "".join(c for c in text if c in "\t\n" or (unicodedata.category(c) not in {"Cc", "Cs"} and c not in "\ufffe\uffff"))
 
 
 def _midnight(on: date | None) -> datetime:

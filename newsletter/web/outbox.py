@@ -11,13 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser
 from email.policy import default
 from functools import wraps
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -126,15 +124,14 @@ def _summary(path: Path) -> Summary:
     return Summary(path.name, to, str(head.get("Subject", "")), datetime.fromtimestamp(_written(path), UTC))
 
 
-def _addresses(head: object) -> list[str]:
-    header = getattr(head, "get", dict().get)("To")
-    return [cast(Address, each).addr_spec for each in getattr(header, "addresses", ())]
+def _addresses(head: Message) -> list[str]:
+    return [each.addr_spec for each in getattr(head["To"], "addresses", ())]
 
 
 def _read(name: str) -> EmailMessage | None:
     """The mail of that file name, which must be one of the folder's own."""
     path = next((path for path in _files() if path.name == name), None)
-    return cast(EmailMessage, message_from_bytes(path.read_bytes(), policy=default)) if path else None
+    return message_from_bytes(path.read_bytes(), policy=default) if path else None
 
 
 def _part(message: EmailMessage, kind: str) -> str:

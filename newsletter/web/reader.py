@@ -14,7 +14,6 @@ from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.dateformat import format as date_format
@@ -23,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter import editions, issues, links, mail, subscribers, tasks
+from newsletter import editions, links, mail, subscribers, tasks
 from newsletter.links import Purpose, Refused
 from newsletter.matching import query
 from newsletter.models import CardLength, Delivery, Edition, EmptyDay, Issue, IssueState, Kind, Subscriber, SubscriberStatus

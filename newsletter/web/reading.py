@@ -58,7 +58,8 @@ def archive(request: HttpRequest) -> HttpResponse:
     rows = Issue.objects.filter(state__in=PRINTED).annotate(papers=Count("candidates", filter=VISIBLE))
     days: dict[date, int] = {}
     for on, papers in rows.order_by("-closed_on").values_list("closed_on", "papers"):
-        days[on] = days.get(on, 0) + papers
+        if on is not None:
+            days[on] = days.get(on, 0) + papers
     months = [(first, list(group)) for first, group in groupby(days.items(), key=lambda day: day[0].replace(day=1))]
     return answers.page(request, "archive.html", {"months": months, "feeds": feeds.today_feeds()})
 
@@ -166,7 +167,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
-    closed = "confirm unsubscribe preferences view never outbox desk preview webhooks".split()
+    closed = ("confirm", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "preview", "webhooks")
     lines = ["User-agent: *", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 

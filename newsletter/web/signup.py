@@ -111,9 +111,7 @@ def _subscribe(request: HttpRequest, choices: Choices) -> dict[str, str]:
         queries=(choices.q,) if choices.q else (), topics=choices.topics, zone=choices.zone, hour=choices.hour
     )
     try:
-        subscribers.subscribe(
-            address=choices.email, wish=wish, network=request.META.get("REMOTE_ADDR", ""), now=answers.clock()
-        )
+        subscribers.subscribe(address=choices.email, wish=wish, network=request.META.get("REMOTE_ADDR", ""), now=answers.clock())
     except subscribers.BadAddress as error:
         return {"email": str(error)}
     except query.BadQuery as error:
@@ -203,10 +201,11 @@ def _shown(days: Sequence[editions.PreviewDay], words: str, today: date) -> Prev
     most = max((len(found) for found in picks.values()), default=0) or 1
     bars = tuple(Bar(on, len(picks.get(on, ())), round(BAR_FULL * len(picks.get(on, ())) / most)) for on in span)
     with_papers = [on for on in reversed(span) if picks.get(on)]
+    newest = enumerate(with_papers[: 1 + FOLDED_DAYS])
     return Preview(
         words=words,
         bars=bars,
-        newest=tuple(_day(on, picks[on], FULL_CARDS if place == 0 else 0) for place, on in enumerate(with_papers[: 1 + FOLDED_DAYS])),
+        newest=tuple(_day(on, picks[on], full=FULL_CARDS if place == 0 else 0) for place, on in newest),
         tally=_tally(sum(bar.count for bar in bars), len(with_papers)),
     )
 
@@ -222,6 +221,6 @@ def _tally(papers: int, days: int) -> str:
     ) % {"papers": papers, "days": days}
 
 
-def _day(on: date, picks: Sequence[mail.Pick], full: int) -> Day:
+def _day(on: date, picks: Sequence[mail.Pick], *, full: int) -> Day:
     found = tuple(listing.story(pick.card, pick.reason) for pick in picks)
     return Day(on, len(found), found[:full], found[full:])

@@ -11,7 +11,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from newsletter import events
-from newsletter.web import feeds, health, outbox, reader, reading, signup
+from newsletter.web import answers, feeds, health, outbox, reader, reading, signup
 
 app_name = "web"
 
@@ -57,5 +57,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 if settings.WEBHOOK_SECRET:
-    events.connect()
+    events.connect(clock=answers.clock)
     urlpatterns.append(path("webhooks/", include("anymail.urls")))

@@ -1,0 +1,141 @@
+"""Rows and tools for the tests of the reader's door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from itertools import count
+
+from django.apps import apps
+
+from newsletter import links, subscribers
+from newsletter.models import (
+    Candidate,
+    Delivery,
+    Edition,
+    Interest,
+    Issue,
+    IssueState,
+    Kind,
+    Lane,
+    Paper,
+    Source,
+    Subscriber,
+    SubscriberStatus,
+)
+
+HOSTILE = '<script>alert(1)</script> & "World Models" \u202e'
+_names = count(1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def issue(number: int = 1, *, days_ago: int = 1, state: str = IssueState.CLOSED, note: str = "") -> Issue:
+    """A closed issue of so many days ago, or an open one."""
+    at = now() - timedelta(days=days_ago)
+    closed = {} if state == IssueState.OPEN else {"closed_at": at, "closed_on": at.date()}
+    return Issue.objects.create(number=number, state=state, opened_at=at - timedelta(days=1), note=note, **closed)
+
+
+def papers(
+    chosen: Issue, number: int, *, title: str = "A robot that learns", trend: float = 9.0, **fields: object
+) -> list[Paper]:
+    """So many papers on offer in that issue, each trending."""
+    on = chosen.closed_on or now().date()
+    values = {"abstract": "We show that robots learn.", "authors": ["Ada L."], "authors_total": 4, "categories": ["cs.RO"],
+              "listed_on": on, "seen_at": now(), "upvotes": 12, "url": "https://arxiv.org/abs/2601.00001", **fields}  # fmt: skip
+    rows = [Paper(title=f"{title} {next(_names)}", **values) for _ in range(number)]
+    Paper.objects.bulk_create(rows)
+    Candidate.objects.bulk_create([Candidate(issue=chosen, paper=row, upvotes=row.upvotes, trend=trend) for row in rows])
+    return rows
+
+
+def topic(slug: str = "robotics", query: str = "robot", group: str = "Machines") -> Interest:
+    return Interest.objects.create(slug=slug, name=slug.title(), line="Robots that learn.", query=query, group=group)
+
+
+def reader(address: str = "", **fields: object) -> Subscriber:
+    """An active reader, unless told otherwise."""
+    address = address or f"reader{next(_names)}@example.org"
+    values = {"status": SubscriberStatus.ACTIVE, "created_at": now(), "confirmed_at": now(),
+              "next_slot_at": now() + timedelta(days=1), **fields}  # fmt: skip
+    return Subscriber.objects.create(address=address, address_key=subscribers.address_key(address), **values)
+
+
+def asked(address: str) -> str:
+    """The path of the confirmation page of someone who has just signed up."""
+    subscribers.subscribe(address=address, wish=subscribers.Wish(), network="192.0.2.1", now=now())
+    delivery = Delivery.objects.filter(kind=Kind.CONFIRM, subscriber__address=address).latest("id")
+    return f"/confirm/{links.confirm_token(delivery.public_id)}"
+
+
+def signed(name: str, ref: str, *, at: datetime | None = None) -> str:
+    return f"/{name}/{links.token(links.Purpose(name), ref, now=at or now())}"
+
+
+def copy_of(who: Subscriber, shown: list[Candidate]) -> Delivery:
+    """A digest that was sent to that reader, with its edition."""
+    picks = [[row.pk, row.paper_id, None, "matches “robot” (title)"] for row in shown]
+    edition = Edition.objects.create(key=f"{next(_names):064d}", picks=picks, created_at=now())
+    return Delivery.objects.create(
+        subscriber=who, kind=Kind.DIGEST, lane=Lane.DIGEST, edition=edition, slot_on=date.today(), due_at=now(), after=0,
+        upto=shown[0].issue.number, state="SENT", as_of=now(), created_at=now(),
+    )  # fmt: skip
+
+
+def whole() -> dict[str, str]:
+    """A little world with a row of everything; the addresses of every page in it, by name."""
+    source = Source.objects.create(slug="daily", name="Daily", kind="huggingface")
+    closed, gathering = issue(1, days_ago=1, note="Look at *this*."), issue(2, days_ago=0, state=IssueState.OPEN)
+    found = papers(closed, 3)[0]
+    papers(gathering, 2)
+    found.sightings.create(source=source, seen_at=now(), listed_on=found.listed_on, rank=1, upvotes=12)
+    topic()
+    who = reader("known@example.org")
+    copy = copy_of(who, list(Candidate.objects.filter(issue=closed).select_related("issue")))
+    assert copy.edition is not None
+    return {
+        "home": "/", "home_filled": "/?q=robot&topic=robotics", "preview": "/preview?q=robot", "today": "/today",
+        "archive": "/archive/", "day": f"/archive/{closed.closed_on}", "topics": "/topics/", "topic": "/topics/robotics",
+        "paper": f"/papers/{found.public_id}", "search": "/search", "found": "/search?q=robot", "privacy": "/privacy",
+        "rss": "/feeds/today.rss", "atom": "/feeds/today.atom", "json": "/feeds/today.json",
+        "topic_rss": "/feeds/topics/robotics.rss", "robots": "/robots.txt", "security": "/.well-known/security.txt",
+        "favicon": "/favicon.ico", "livez": "/livez", "outbox": "/outbox/", "confirm": asked("new@example.org"),
+        "preferences": signed("preferences", who.public_id), "unsubscribe": signed("unsubscribe", who.public_id),
+        "never": signed("never", who.public_id), "view": signed("view", copy.public_id),
+        "edition": f"/editions/{copy.edition.public_id}",
+    }  # fmt: skip
+
+
+def counts() -> dict[str, str]:
+    """Every row of every table, as one text a table: a page that changes anything changes this."""
+    return {model._meta.label: repr(sorted(map(repr, model.objects.values_list()))) for model in apps.get_models()}
+
+
+class Links(HTMLParser):
+    """What a page fetches by itself, where its links and forms lead, and its inline code."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.followed: list[str] = []
+        self.inline: list[str] = []
+        self.ids: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.inline += [f"{tag} {name}" for name in values if name == "style" or name.startswith("on")]
+        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in values) else []
+        self.ids += [values["id"]] if "id" in values else []
+        self.fetched += [values["src"]] if "src" in values else []
+        if tag == "link" and values.get("rel") in {"stylesheet", "icon", "preload", "manifest"}:
+            self.fetched.append(values["href"])
+        elif tag in {"a", "link"} and "href" in values:
+            self.followed.append(values["href"])
+
+    def own(self) -> Iterator[str]:
+        return (href for href in self.followed if href.startswith("/"))
