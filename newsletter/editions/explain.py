@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from newsletter.editions import window
-from newsletter.editions.plan import DEFAULT_QUERY
+from newsletter.editions.window import DEFAULT_QUERY
 from newsletter.matching import score
 from newsletter.models import Candidate, Delivery, Interest, Kind, Paper, Subscriber
 

@@ -20,6 +20,7 @@ from django.db.models import Max, QuerySet
 from newsletter import issues, subscribers
 from newsletter.editions import window
 from newsletter.editions.choose import Choice, Offer, Pick, choose
+from newsletter.editions.window import DEFAULT_QUERY
 from newsletter.models import (
     Delivery,
     DeliveryState,
@@ -41,7 +42,6 @@ from newsletter.models.ledger import ACCEPTED_STATES, OPEN_STATES
 WAVE = 5_000
 HORIZON = timedelta(minutes=30)
 LATE_WINDOW = timedelta(hours=6)
-DEFAULT_QUERY = "is:trending"
 MARK_DAYS = 14
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from newsletter import issues, mail
 from newsletter.editions import window
 from newsletter.editions.choose import Choice, choose
-from newsletter.editions.plan import DEFAULT_QUERY
+from newsletter.editions.window import DEFAULT_QUERY
 from newsletter.editions.write import card, digest_value
 from newsletter.models import Interest, Issue, IssueState, Subscriber
 

@@ -17,6 +17,7 @@ from newsletter.models import Candidate, CandidateKind, Delivery, Edition, Inter
 from newsletter.models.ledger import ACCEPTED_STATES
 
 LOOK_BACK = timedelta(days=7)
+DEFAULT_QUERY = "is:trending"  # what a reader who chose nothing gets
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class Window:
         """Paper id -> Hit for one interest over the whole window."""
         if interest.pk not in self.hits:
             query = query_of(interest.query)
-            name = interest.name or query.words()
+            name = interest.name or (query.words() if interest.query != DEFAULT_QUERY else "")
             found = {paper: _hit(entry.document, query, name) for paper, entry in self.entries.items()}
             self.hits[interest.pk] = {paper: hit for paper, hit in found.items() if hit is not None}
         return self.hits[interest.pk]

@@ -17,10 +17,10 @@ from newsletter.matching.query import parse
 from newsletter.models import Candidate, Interest, Issue, IssueState, Source, Subscriber, SubscriberInterest, SubscriberStatus
 
 ADDRESS = "reader@example.org"
-QUERIES = (
-    "model OR models OR learning OR language OR data OR network OR system",
-    "has:code OR is:trending",
-    "-survey",
+INTERESTS = (
+    ("Models and learning", "model OR learning OR language OR data OR network OR system"),
+    ("Code or trending", "has:code OR is:trending"),
+    ("Anything but surveys", "-survey"),
 )
 DAYS = 14
 EVERY_DAY = 0b1111111
@@ -83,8 +83,8 @@ def demo_reader(*, now: datetime) -> Subscriber:
             "consent_text": "demo reader",
         },
     )
-    for text in QUERIES:
-        interest, _ = Interest.objects.get_or_create(query=parse(text).canonical)
+    for name, text in INTERESTS:
+        interest, _ = Interest.objects.get_or_create(query=parse(text).canonical, defaults={"name": name})
         SubscriberInterest.objects.get_or_create(subscriber=reader, interest=interest, defaults={"added_at": now})
     return reader
 
@@ -124,7 +124,7 @@ def _seed_sample(now: datetime) -> DemoReport:
         noon = datetime.combine(day, time(12), settings.ISSUE_ZONE)
         read_at = min(noon, now)
         issues.open_issue(now=read_at)
-        sources.ingest_sample(day=day, offset=offset, now=read_at)
+        sources.ingest_sample(day=today, offset=offset, now=read_at)
         issues.gather(now=read_at)
         if offset == 1:
             demo_reader(now=noon)

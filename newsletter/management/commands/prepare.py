@@ -10,7 +10,7 @@ from django.db import transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from newsletter import sources, tasks
-from newsletter.editions.plan import DEFAULT_QUERY
+from newsletter.editions.window import DEFAULT_QUERY
 from newsletter.matching.query import parse
 from newsletter.matching.topics import topics
 from newsletter.models import Interest
