@@ -28,6 +28,7 @@ def markdown_with(classes: Mapping[str, str], text: str) -> str:
     return str(_parser().renderer.render(tokens, _parser().options, {}))
 
 
+@lru_cache(maxsize=256)
 def plain(text: str) -> str:
     """The same note for a text part: paragraphs apart by an empty line, each link's address in angle brackets after it."""
     blocks = [_inline(token) for token in _parser().parse(text) if token.type in {"inline", "fence", "code_block"}]
