@@ -71,13 +71,8 @@ def test_a_token_of_another_purpose_cut_or_forged_opens_nothing(client, name):
     other = "unsubscribe" if name != "unsubscribe" else "never"
     good = rows.signed(name, who.public_id)
     before = rows.counts()
-    for bad in (
-        rows.signed(other, who.public_id).replace(other, name, 1),
-        good[:-3],
-        good + "x",
-        f"/{name}/x",
-        f"/{name}/{'x' * 900}",
-    ):
+    foreign = rows.signed(other, who.public_id).replace(other, name, 1)
+    for bad in (foreign, good[:-3], good + "x", f"/{name}/x", f"/{name}/{'x' * 900}"):
         answer = client.get(bad)
         assert answer.status_code == 404 and "does not open anything" in answer.content.decode(), bad
         if name != "view":

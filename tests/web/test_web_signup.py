@@ -64,9 +64,10 @@ def test_the_answer_is_the_same_for_new_pending_active_left_and_never(client):
     assert len(answers) == 1
 
 
-@pytest.mark.parametrize(
-    "typed", ["ada@@example", "", "ada", "a@b@c.org", "x" * 390 + "@example.org", "ada@example.org\r\nBcc: x@example.org"]
-)
+BAD = ("ada@@example", "", "ada", "a@b@c.org", "x" * 390 + "@example.org", "ada@example.org\r\nBcc: x@example.org")
+
+
+@pytest.mark.parametrize("typed", BAD)
 def test_a_bad_address_is_refused_beside_the_field_and_kept(client, typed):
     answer = client.post("/subscribe", {"email": typed, "q": "robots", "hour": "9"})
     html = answer.content.decode()
@@ -95,7 +96,7 @@ def test_choices_are_stored_with_the_sign_up(client):
     [
         {"q": "(robots"},
         {"zone": "Mars/Olympus"},
-        {"zone": "../../etc/passwd"},
+        {"zone": "../etc"},
         {"hour": "24"},
         {"hour": "x"},
         {"topic": ["none"]},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import count
 
@@ -81,7 +81,7 @@ def copy_of(who: Subscriber, shown: list[Candidate]) -> Delivery:
     picks = [[row.pk, row.paper_id, None, "matches “robot” (title)"] for row in shown]
     edition = Edition.objects.create(key=f"{next(_names):064d}", picks=picks, created_at=now())
     return Delivery.objects.create(
-        subscriber=who, kind=Kind.DIGEST, lane=Lane.DIGEST, edition=edition, slot_on=date.today(), due_at=now(), after=0,
+        subscriber=who, kind=Kind.DIGEST, lane=Lane.DIGEST, edition=edition, slot_on=now().date(), due_at=now(), after=0,
         upto=shown[0].issue.number, state="SENT", as_of=now(), created_at=now(),
     )  # fmt: skip
 
