@@ -29,7 +29,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from newsletter import delivery, editions, issues, sources
 from newsletter.management import once
 from newsletter.management.commands.demo import demo, demo_reader
-from newsletter.management.once import Bars, OnceReport
+from newsletter.management.once import Bars, Line, OnceReport
 from newsletter.management.stage import clock
 from newsletter.models import Candidate, Issue, IssueState, Run
 
@@ -116,8 +116,7 @@ def from_files(path: Path, now: datetime, bars: Bars) -> OnceReport:
         told(f"{len(read.files)} files")
     lines = [once.line_of_file(path, file) for file in read.files]
     if read.unreadable:
-        why = next((f": {line.reason}" for line in lines if line.reason), "")
-        refuse(f"{path} holds nothing that can be read{why}")
+        refuse(nothing_in(path, lines))
     report = OnceReport(mode="files", now=read.now, sources=lines)
     demo_reader(now=read.now - timedelta(minutes=1))
     with bars.stage("Gathering papers") as told:
@@ -127,6 +126,14 @@ def from_files(path: Path, now: datetime, bars: Bars) -> OnceReport:
         if Candidate.objects.filter(issue__state=IssueState.OPEN).exists():
             report.issue = issues.close(now=read.now).number
     return plan_and_send(report, read.now, bars)
+
+
+def nothing_in(path: Path, lines: list[Line]) -> str:
+    if not lines:
+        return f"{path} is empty: give --from a file or folder of saved pages, feeds or answers."
+    if path.is_file():
+        return f"{path} cannot be read as a source of papers: {lines[0].reason}"
+    return f"None of the {len(lines)} files in {path} can be read; the first, {lines[0].source}: {lines[0].reason}"
 
 
 def on_the_installation(now: datetime, bars: Bars) -> OnceReport:
