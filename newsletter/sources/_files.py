@@ -16,10 +16,24 @@ from newsletter.sources.page import Malformed, Page, markup
 
 SKIPPED = "SKIPPED"
 _MOST_BYTES = 10 * 1024 * 1024
+_HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", re.IGNORECASE)
 _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
           (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
-_ROOTS = {"oai-pmh": "OAI-PMH", "opml": "OPML", "html": "an HTML page", "pubmedarticleset": "PubMed XML",
+# Of kinds that are not built, by what stands near the beginning: said, so that nobody looks for an error of his own.
+_LATER = (
+    (re.compile(rb"openarchives\.org/OAI|<OAI-PMH"), "OAI-PMH"),
+    (re.compile(rb"<opml\b", re.IGNORECASE), "OPML"),
+    (re.compile(rb"<(?:!DOCTYPE )?(?:PubmedArticleSet|eSearchResult)|\"esearchresult\""), "PubMed"),
+    (re.compile(rb"\"messages\"\s*:\s*\[[^\]]*\"cursor\""), "an answer of bioRxiv"),
+    (re.compile(rb"^\\\\\r?$[\s\S]*^(?:arXiv|Paper)\b.*:", re.MULTILINE), "an arXiv listing mail"),
+    (re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),
+)
+_HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", re.IGNORECASE)
+_DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
+_MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
+          (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
+_ROOTS = {"oai-pmh": "OAI-PMH", "opml": "OPML", "pubmedarticleset": "PubMed XML",
           "esearchresult": "PubMed XML", "svg": "an SVG picture"}  # fmt: skip
 
 
@@ -108,9 +122,15 @@ def _kind(data: bytes, name: str, kinds: Mapping[str, _Kind]) -> str:
     """Raises Malformed for what is clearly damaged: empty, or JSON that ends too early."""
     if not data.strip():
         raise Malformed("the file is empty")
-    if b"\x00" in data[:1000] and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+    binary = b"\x00" in data[:1000] and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
+    if binary or _HTML.match(data) or _not_built(data):
         return ""
     return next((kind for kind, module in kinds.items() if module.recognises(data, name)), "")
+
+
+def _not_built(data: bytes) -> str:
+    """What it is, of the kinds to come; "" otherwise."""
+    return next((what for sign, what in _LATER if sign.search(data[:3000])), "")
 
 
 def _what_else(data: bytes) -> str:
@@ -118,21 +138,17 @@ def _what_else(data: bytes) -> str:
     for magic, what in _MAGIC:
         if data.startswith(magic):
             return f"It is {what}, not a source of papers."
+    later = "an HTML page" if _HTML.match(data) else _not_built(data)
+    if later:
+        return f"It is {later}: not read yet."
     text = markup.decoded(data[:50_000]).lstrip()
     root = markup.root_name(data)
     if root:
-        known = _ROOTS.get(root)
-        return f"It is {known}: not read yet." if known else f"It is XML with the root <{root[:30]}>, but no feed."
-    if re.match(r"(?i)<!doctype html|<html", text):
-        return "It is an HTML page: not read yet."
-    if text[:1] in "[{":
+        return f"It is XML with the root <{root[:30]}>, but no feed."
+    if text[:1] in ("[", "{"):
         if not re.match(r"[{\[].*[}\]]\s*\n\s*[{\[]", text):
             markup.from_json(data)
         return "It is JSON, but neither a day of Hugging Face papers nor a JSON Feed."
-    if re.search(r"(?m)^\\\\$", text) and re.search(r"(?m)^(?:arXiv|Paper)\b.*:", text):
-        return "It is an arXiv listing mail: not read yet."
-    if re.match(r"(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}", text):
-        return "It is a mail: not read yet."
     return "It is no listing of papers that is known here."
 
 
@@ -166,7 +182,7 @@ def _store(parsed: _Parsed, moment: datetime) -> FileReport:
         file=parsed.file,
         kind=parsed.kind,
         outcome=Outcome.FRESH if papers else Outcome.QUIET,
-        reason=f"{papers} papers." if papers else "It is valid and lists nothing.",
+        reason=f"{papers} paper{'s' * (papers != 1)}." if papers else "It is valid and lists nothing.",
         new=counts.new,
         merged=counts.merged,
         rejected=counts.rejected,

@@ -67,7 +67,10 @@ def _is_json(data: bytes) -> bool:
 def _xml_entries(data: bytes) -> tuple[list[Mapping[str, Any]], date | None]:
     if markup.root_name(data) not in _ROOTS:
         raise Malformed("it is no feed")
-    parsed = feedparser.parse(io.BytesIO(data))
+    try:
+        parsed = feedparser.parse(io.BytesIO(data))
+    except Exception as error:  # a damaged feed makes it raise anything, e.g. ValueError of chr() for &#x110000;
+        raise Malformed(f"the feed is damaged ({type(error).__name__})") from error
     if not parsed.version and not parsed.entries:
         raise Malformed("it is no feed")
     entries: list[Mapping[str, Any]] = list(parsed.entries)
