@@ -297,12 +297,21 @@ def test_the_previewed_mail_runs_nothing_and_holds_no_readers_token(desk, shop):
 
 
 def test_the_desk_has_its_own_policy_and_the_login_too(desk):
-    for answer in (desk.get("/desk/"), Client().get("/desk/login/")):
+    for answer in (desk.get("/desk/"), Client().get("/desk/login/", follow=True)):
         assert answer.status_code == 200
         policy = answer["Content-Security-Policy"]
         assert "script-src 'self' 'unsafe-eval'" in policy and "style-src 'self' 'unsafe-inline'" in policy
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert "script-src 'self' 'unsafe-inline'" not in policy
+        assert answer["Referrer-Policy"] == "same-origin", "under no-referrer a browser's POST has Origin: null, which is refused"
+
+
+def test_a_login_ends_at_the_desk(curator):
+    client = Client()
+    form = client.get("/desk/login/", follow=True)
+    answer = client.post(form.request["PATH_INFO"] + "?" + form.request["QUERY_STRING"], {
+        "username": "mara", "password": "a long pass phrase"}, follow=True)  # fmt: skip
+    assert answer.redirect_chain[-1][0] == "/desk/" and answer.status_code == 200
 
 
 def test_the_desk_loads_nothing_from_elsewhere(desk, shop):

@@ -9,7 +9,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from newsletter import editions, mail
-from newsletter.desk.issue import curator, page
+from newsletter.desk.door import curator, page
 from newsletter.matching.query import BadQuery
 from newsletter.models import Interest, Issue, IssueState, Subscriber
 
@@ -37,6 +37,7 @@ def reader(request: HttpRequest) -> HttpResponse:
         request,
         "issue/preview.html",
         title=_("Preview as a reader"),
+        is_nav_sidebar_enabled=False,
         issue=issue,
         digest=digest,
         message=message,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_replace
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -23,33 +26,49 @@ DESK_POLICY = {
 }
 
 
+def _headers(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The desk's policy, and a referrer within the site: under no-referrer browsers post with `Origin: null`, and the
+    forgery check refuses that."""
+
+    @wraps(view)
+    def answered(*args: Any, **kwargs: Any) -> Any:
+        response = csp_replace(DESK_POLICY)(view)(*args, **kwargs)
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        return response
+
+    return answered
+
+
 class DeskSite(UnfoldAdminSite):
     """Django's admin as the curator's desk: its own pages first, its own content security policy."""
 
     index_title = _("The desk")
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        return csp_replace(DESK_POLICY)(super().admin_view(view, cacheable))
+        return _headers(super().admin_view(view, cacheable))
 
-    @method_decorator(csp_replace(DESK_POLICY))
+    @method_decorator(_headers)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Unfold's form does not carry where to go on: without ?next a login would end at a page that is not there."""
+        if request.method == "GET" and REDIRECT_FIELD_NAME not in request.GET:
+            return HttpResponseRedirect(f"{request.path}?{urlencode({REDIRECT_FIELD_NAME: reverse('admin:index')})}")
         response: HttpResponse = super().login(request, extra_context)
         return response
 
     def extra_urls(self) -> list[URLPattern]:
         """The pages that are no model's: the next issue, its preview, its close."""
-        from newsletter.desk import issue, preview
+        from newsletter.desk import buttons, issue, preview
 
         return [
             path("issue/", self.admin_view(issue.screen), name="issue"),
             path("issue/<int:number>/", self.admin_view(issue.screen), name="issue_number"),
-            path("issue/open/", self.admin_view(issue.open_first), name="issue_open"),
+            path("issue/open/", self.admin_view(buttons.open_first), name="issue_open"),
             path("issue/close/", self.admin_view(issue.close), name="issue_close"),
             path("issue/preview/", self.admin_view(preview.reader), name="issue_preview"),
             path("issue/preview/mail/", self.admin_view(preview.mail_frame), name="issue_preview_mail"),
-            path("issue/pin/", self.admin_view(issue.pin_paper), name="issue_pin"),
-            path("issue/candidates/<int:pk>/", self.admin_view(issue.candidate), name="issue_candidate"),
-            path("issue/<int:number>/note/", self.admin_view(issue.note), name="issue_note"),
-            path("issue/<int:number>/hold/", self.admin_view(issue.hold), name="issue_hold"),
-            path("issue/<int:number>/approve/", self.admin_view(issue.approve), name="issue_approve"),
+            path("issue/pin/", self.admin_view(buttons.pin_paper), name="issue_pin"),
+            path("issue/candidates/<int:pk>/", self.admin_view(buttons.candidate), name="issue_candidate"),
+            path("issue/<int:number>/note/", self.admin_view(buttons.note), name="issue_note"),
+            path("issue/<int:number>/hold/", self.admin_view(buttons.hold), name="issue_hold"),
+            path("issue/<int:number>/approve/", self.admin_view(buttons.approve), name="issue_approve"),
         ]
