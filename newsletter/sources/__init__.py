@@ -20,7 +20,7 @@ from newsletter.models import Outcome, Run, RunState, Source
 from newsletter.sources import _files, _outcome, _sample, arxiv, feed, huggingface, polite, snapshot
 from newsletter.sources._files import FileReport, FilesReport
 from newsletter.sources.identity import Counts, store
-from newsletter.sources.page import Malformed, Page, Rejected
+from newsletter.sources.page import Malformed, Page, Rejected, guarded
 
 __all__ = [
     "KINDS",
@@ -169,7 +169,7 @@ def _read(kind: Kind, answer: polite.Answer, now: datetime) -> _outcome.Reading:
     if answer.error:
         return _outcome.Reading(page=None, day=day, error=answer.error)
     try:
-        page = kind.parse(answer.data, day=answer.day)
+        page = guarded(lambda: kind.parse(answer.data, day=answer.day))
     except Malformed as error:
         return _outcome.Reading(page=None, day=day, error=str(error))
     return _outcome.Reading(page=page, day=page.listed_on or day, grows=kind.GROWS and day >= today)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from newsletter.models import Outcome, Source
 from newsletter.sources.identity import store
-from newsletter.sources.page import Malformed, Page, markup
+from newsletter.sources.page import Malformed, Page, guarded, markup
 
 SKIPPED = "SKIPPED"
 _MOST_BYTES = 10 * 1024 * 1024
@@ -112,7 +112,8 @@ def _parse(file: Path, kinds: Mapping[str, _Kind], now: datetime) -> _Parsed | F
         if not kind:
             return FileReport(file=file, outcome=SKIPPED, reason=_what_else(data))
         day = _day_in_name(file.name)
-        page = kinds[kind].parse(data, day=day or (now.astimezone(UTC).date() if kind == "snapshot" else None))
+        asked = day or (now.astimezone(UTC).date() if kind == "snapshot" else None)
+        page = guarded(lambda: kinds[kind].parse(data, day=asked))
     except Malformed as error:
         return FileReport(file=file, kind=kind, outcome=Outcome.BROKEN, reason=f"It cannot be read: {error}.")
     return _Parsed(file=file, kind=kind, page=page, day=day or (None if kind == "snapshot" else page.listed_on))

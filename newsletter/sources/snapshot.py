@@ -11,7 +11,6 @@ such day not after `day`.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -189,7 +188,7 @@ class _Words:
         self._stem = stemmer("english").stemWord
         sure = " ".join(piece for card in cards for piece in card.heading.split(", ")[1:])
         prose = " ".join(card.abstract for card in cards) + " " + " ".join(_untouched(card.heading) for card in cards)
-        self._known = Counter(self._stem(word.lower()) for word in re.findall(r"[^\W_]+", prose))
+        self._known = {self._stem(word.lower()) for word in re.findall(r"[^\W_]+", prose)}
         self._as_written = set(re.findall(r"[^\W_]+(?:-[^\W_]+)*", prose))
         self._names = set(sure.split())
 
@@ -216,7 +215,7 @@ class _Words:
         last, first = re.split(r"[\s\-/(]", left)[-1].strip("?!).,:'\""), name.split()[0]
         torn = re.split(r"[\s(]", left)[-1] + first
         score = 1.0
-        score += 4 * bool(last and self._stem(last.lower()) in self._known)
+        score += 4 * bool(len(last) > 1 and self._stem(last.lower()) in self._known)
         score += 3 * (first in self._names) + 2 * (2 <= len(name.split()) <= 4)
         pieces = {torn, torn.split("-")[0], torn.split("-")[-1]}
         score -= 6 * any(part in self._as_written for part in pieces if len(part) > len(last))
@@ -241,7 +240,7 @@ def _joints(piece: str) -> Iterable[int]:
 
 def _looks_like_name(name: str) -> bool:
     words = name.split()
-    return 1 <= len(words) <= 6 and words[-1][0].isupper() and not re.search(r"[:;?!\d]{1}(?<!-\d)", name)
+    return 1 <= len(words) <= 6 and any(word[0].isupper() for word in words) and not re.search(r"[:;?!]|(?<!-)\d", name)
 
 
 # -- all forms ---------------------------------------------------------------------------------------------------------

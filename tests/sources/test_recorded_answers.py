@@ -111,6 +111,20 @@ def test_other_saved_pages(name, want):
         ]
 
 
+@pytest.mark.parametrize("together", [1, 10])
+def test_real_titles_and_names_run_together_come_apart_again(together):
+    days = [name for name, want in samples.expected("hf/api/") if "papers" in want]
+    papers = [record for name in days for record in huggingface.parse(samples.data(name)).records if record.authors]
+    for start in range(0, len(papers), together):
+        cards = papers[start : start + together]
+        lines = []
+        for card in cards:
+            more = " et al." if len(card.authors) > 3 else ""
+            lines += ["CLJan 5, 2024", f"{card.title}{', '.join(card.authors[:3])}{more}", card.abstract]
+        found = snapshot.parse("\n".join(lines).encode()).records
+        assert [(one.title, one.authors) for one in found] == [(card.title, card.authors[:3]) for card in cards]
+
+
 def same_card(record, item):
     assert list(record.authors) == item["authors"]
     assert (record.authors_total is None) == item["authors_truncated"]

@@ -11,9 +11,9 @@ from datetime import date
 from newsletter.sources.page import _ids as ids
 from newsletter.sources.page import _markup as markup
 from newsletter.sources.page import _text as text
-from newsletter.sources.page._malformed import Malformed
+from newsletter.sources.page._malformed import Malformed, guarded
 
-__all__ = ["Malformed", "Page", "Record", "Rejected", "ids", "markup", "text"]
+__all__ = ["Malformed", "Page", "Record", "Rejected", "guarded", "ids", "markup", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
