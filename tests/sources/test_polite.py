@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import socket
 import threading
 import time
@@ -157,3 +158,17 @@ def test_a_proxys_403_is_no_network_and_one_answering_host_is_enough(server):
     with HTTPServer() as good:
         good.expect_request("/robots.txt").respond_with_data(b"", status=404)
         assert polite.reachable([server.url_for("").rstrip("/"), good.url_for("").rstrip("/")], seconds=3)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_forbids_everything_is_no_network(monkeypatch, scheme):
+    with HTTPServer() as proxy:
+        proxy.expect_request(re.compile(".*")).respond_with_data(b"forbidden", status=403)
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy.url_for("").rstrip("/"))
+        assert not polite.reachable([f"{scheme}://papers.example.org"], seconds=5)
+        with pytest.raises(Unavailable):
+            polite.get(f"{scheme}://papers.example.org/list")
+        with pytest.raises(Refused):
+            polite.get(f"{scheme}://127.0.0.1/list")
+        assert proxy.log
