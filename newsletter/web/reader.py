@@ -148,18 +148,27 @@ def _stored(reader: Subscriber) -> dict[str, Any]:
 def _typed(data: QueryDict) -> dict[str, Any]:
     """The form as it was sent; numbers that are none become -1, which `change` refuses with its remedy."""
     return {
-        "topics": data.getlist("topic"),
-        "queries": [text.strip() for text in data.getlist("q") if text.strip()],
-        "zone": data.get("zone", ""),
-        "hour": _number(data.get("hour", "")),
-        "days": sorted({_number(day) for day in data.getlist("day")} & set(range(7))),
-        "max_papers": _number(data.get("max_papers", "")),
-        "paused_until": data.get("paused_until", "").strip(),
-        "empty_day": data.get("empty_day", ""),
-        "card_length": data.get("card_length", ""),
+        "topics": _texts(data, "topic"),
+        "queries": [text for text in _texts(data, "q") if text],
+        "zone": _text(data, "zone"),
+        "hour": _number(_text(data, "hour")),
+        "days": sorted({_number(day) for day in _texts(data, "day")} & set(range(7))),
+        "max_papers": _number(_text(data, "max_papers")),
+        "paused_until": _text(data, "paused_until"),
+        "empty_day": _text(data, "empty_day"),
+        "card_length": _text(data, "card_length"),
         "text_only": "text_only" in data,
-        "muted": data.get("muted", ""),
+        "muted": _text(data, "muted"),
     }
+
+
+def _texts(data: QueryDict, name: str) -> list[str]:
+    """Without NUL, which PostgreSQL refuses in any text."""
+    return [text.replace("\x00", "").strip() for text in data.getlist(name)]
+
+
+def _text(data: QueryDict, name: str) -> str:
+    return (_texts(data, name) or [""])[-1]
 
 
 def _wanted(typed: dict[str, Any]) -> subscribers.Preferences:

@@ -167,8 +167,8 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
-    closed = ("confirm", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "preview", "webhooks")
-    lines = ["User-agent: *", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
+    closed = ("confirm", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks")
+    lines = ["User-agent: *", "Disallow: /preview", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 

@@ -80,10 +80,11 @@ def preview(request: HttpRequest) -> HttpResponse:
     the address bar and of logs.
     """
     choices = _read(request.POST if request.method == "POST" else request.GET)
-    if "HX-Request" not in request.headers:
-        return _form(request, choices)
-    shown = _preview(choices, listing.topic_rows(), answers.clock())
-    response = answers.page(request, "_preview.html", {"preview": shown}, status=422 if shown.error else 200)
+    if "HX-Request" in request.headers:
+        shown = _preview(choices, listing.topic_rows(), answers.clock())
+        response = answers.page(request, "_preview.html", {"preview": shown}, status=422 if shown.error else 200)
+    else:
+        response = _form(request, choices)
     patch_vary_headers(response, ["HX-Request"])
     return response
 

@@ -17,6 +17,7 @@ app_name = "web"
 
 FAVICON = Path(__file__).parent / "static" / "favicon.svg"
 _FORM = "(?P<form>rss|atom|json)"
+_REF = "(?P<ref>[A-Za-z0-9_-]{1,64})"  # no NUL: PostgreSQL refuses it as a value
 
 
 @require_safe
@@ -35,7 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("archive/<str:on>", reading.day, name="day"),
     path("topics/", reading.topics, name="topics"),
     path("topics/<slug:slug>", reading.topic, name="topic"),
-    path("papers/<str:ref>", reading.paper, name="paper"),
+    re_path(rf"^papers/{_REF}$", reading.paper, name="paper"),
     path("search", reading.search, name="search"),
     path("privacy", reading.privacy, name="privacy"),
     re_path(rf"^feeds/today\.{_FORM}$", feeds.today, name="feed"),
@@ -45,7 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("unsubscribe/<str:token>", reader.unsubscribe, name="unsubscribe"),
     path("never/<str:token>", reader.never, name="never"),
     path("view/<str:token>", reader.view, name="view"),
-    path("editions/<str:ref>", reader.edition, name="edition"),
+    re_path(rf"^editions/{_REF}$", reader.edition, name="edition"),
     path("outbox/", outbox.mails, name="outbox"),
     path("outbox/<str:name>", outbox.mail, name="outbox_mail"),
     path("outbox/<str:name>/html", outbox.mail_html, name="outbox_html"),

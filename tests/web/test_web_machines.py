@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import socket
@@ -16,9 +17,9 @@ import pytest
 import web_rows as rows
 from lxml import etree
 
-from newsletter import links, mail
+from newsletter import events, links, mail
 from newsletter.models import Mark
-from newsletter.web import feeds, health
+from newsletter.web import feeds, health, urls
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +177,20 @@ def test_the_outbox_is_for_this_machine_alone(client, outbox, settings, change, 
         setattr(settings, name, value)
     for path in ("/outbox/", "/outbox/0.eml", "/outbox/0.eml/html"):
         assert client.get(path, **meta).status_code == 404
+
+
+def test_webhooks_are_mounted_only_with_a_secret(settings, monkeypatch):
+    heard: list[object] = []
+    monkeypatch.setattr(events, "connect", lambda *, clock: heard.append(clock))
+    settings.WEBHOOK_SECRET = "name:password"
+    assert "webhooks/" in [str(each.pattern) for each in importlib.reload(urls).urlpatterns]
+    settings.WEBHOOK_SECRET = ""
+    assert "webhooks/" not in [str(each.pattern) for each in importlib.reload(urls).urlpatterns]
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/papers/a%00b", "/editions/a%00b", "/topics/a%00b", "/search?q=%00", "/preview?topic=%00&q=%00x"]
+)
+def test_a_nul_in_an_address_is_no_crash(client, path):
+    assert client.get(path).status_code in {200, 404, 422}

@@ -173,6 +173,13 @@ def test_a_wrong_preference_saves_nothing_and_keeps_what_was_typed(client, wrong
     assert rows.counts() == before
 
 
+def test_a_nul_in_a_preference_is_left_out(client):
+    who = rows.reader()
+    assert client.post(rows.signed("preferences", who.public_id), form(muted="sur\x00vey")).status_code == 200
+    who.refresh_from_db()
+    assert who.muted == ["survey"]
+
+
 def test_preferences_of_someone_who_left_offer_signing_up_again(client):
     who = rows.reader(status=SubscriberStatus.LEFT, next_slot_at=None)
     before = rows.counts()
