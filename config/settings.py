@@ -121,6 +121,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 600,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
     "global_keyprefix": f"{KEY_PREFIX}:",
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -144,6 +147,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/desk/login/"
+LOGIN_REDIRECT_URL = "/desk/"
 CSRF_FAILURE_VIEW = "newsletter.web.errors.forbidden"
 
 LANGUAGE_CODE = "en"
@@ -153,7 +157,6 @@ USE_TZ = True
 LOCALE_PATHS = [ROOT / "locale"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA / "static"
 STATICFILES_DIRS = [ROOT / "newsletter" / "web" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600

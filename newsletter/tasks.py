@@ -7,12 +7,17 @@ of beat's schedule does. `ring` never fails when Redis is away: what must not be
 from __future__ import annotations
 
 import logging
+import socket
+import ssl
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -23,6 +28,8 @@ from newsletter.models import Mark, Run, RunState
 log = logging.getLogger("newsletter.tasks")
 
 PULSE_SECONDS = 10
+PROBE_SECONDS = 0.5
+ALIVE = "ok"
 SEND_SECONDS = 60.0  # a task loops over slices for at most this long; the next sweep goes on
 RUNS_KEPT = timedelta(days=60)
 # (stage, seconds between sweeps): beat's schedule, written into the database by `manage.py prepare`.
@@ -59,6 +66,9 @@ def ring(stage: str) -> None:
 
 
 def _send_bell(stage: str) -> None:
+    if broker() != ALIVE:
+        log.warning("bell %s not rung, the broker is away", stage)
+        return
     try:
         _TASKS[stage].apply_async(expires=60, retry=False)
     except (OperationalError, OSError) as error:
@@ -146,3 +156,30 @@ def pulse(**_: Any) -> None:
 
 
 _TASKS = {"ingest": ingest, "gather": gather, "close": close, "plan": plan, "send": send, "record": record}
+
+
+def broker() -> str:
+    """ALIVE, or what ails it. A raw PING: the client library would retry a dead socket for minutes."""
+    try:
+        with closing(_dial(settings.REDIS_URL)) as line:
+            line.sendall(b"PING\r\n")
+            answer = line.recv(64)
+    except OSError as error:
+        return f"no answer ({type(error).__name__})"
+    return ALIVE if answer.startswith((b"+PONG", b"-NOAUTH")) else "not a Redis server"
+
+
+def _dial(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.settimeout(PROBE_SECONDS)
+        try:
+            line.connect(url.removeprefix("unix://").split("?", 1)[0])
+        except OSError:
+            line.close()
+            raise
+        return line
+    host = parts.hostname or "127.0.0.1"
+    line = socket.create_connection((host, parts.port or 6379), timeout=PROBE_SECONDS)
+    return ssl.create_default_context().wrap_socket(line, server_hostname=host) if parts.scheme == "rediss" else line

@@ -61,7 +61,7 @@ def test_from_bytes_to_an_inbox_to_a_bounce_to_silence(client: Client):
         page = huggingface.parse(BYTES, day=MORNING.date())
         sources.store(page, source, seen_at=MORNING, day=MORNING.date())
         issues.gather(now=MORNING)
-        wish = {"address": "ada@example.org", "topic": [], "q": "robot", "hour": "7", "zone": "UTC"}
+        wish = {"email": "ada@example.org", "topic": [], "q": "robot", "hour": "7", "zone": "UTC"}
         assert client.post("/subscribe", wish).status_code == 200
         delivery.send(now=MORNING)
         confirm = _link(_outbox()[-1], "confirm")

@@ -1,0 +1,20 @@
+"""Settings of the tests: every test process has a data folder of its own, made before the real settings are read."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_DATA = tempfile.mkdtemp(prefix="pr-test-")
+atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
+os.environ.update(
+    PAPERROUND_DATA=_DATA,
+    SECRET_KEY="tests-only-" + "x" * 40,
+    KEY_PREFIX=f"pr-test-{os.getpid()}",
+    MAIL_URL="file:",
+    WEBHOOK_SECRET="hook:a-secret-for-tests",
+)
+for _name in ("PUBLIC_URL", "HOST", "PORT", "MAIL_FROM", "SERVICE_FROM", "REPLY_TO", "POSTAL_ADDRESS", "ISSUE_CUTOFF"):
+    os.environ.pop(_name, None)
+
+from config.settings import *  # noqa: E402, F403
