@@ -147,7 +147,7 @@ def test_the_preview_follows_topics_and_query_and_echoes_them(client):
     assert "A robot" in html and "A poem" not in html and "Robotics" in html
     assert "<html" not in html
     both = client.get("/preview?topic=robotics&q=poem", headers={"HX-Request": "true"}).content.decode()
-    assert "A robot" in both and "A poem" in both and "papers about poem" in both
+    assert "A robot" in both and "A poem" in both and "Robotics · papers about poem" in both
 
 
 def test_the_preview_button_keeps_the_form_and_stores_nothing(client):
