@@ -52,6 +52,7 @@ class Command(BaseCommand):
         path = Path(options["path"]).expanduser().absolute() if options["path"] else None
         if path is not None and not path.exists():
             refuse(f"There is no {path}: give --from a file or folder of saved pages, feeds or answers.")
+        make_data_folder()
         with contextlib.ExitStack() as stack:
             if path is not None:
                 stack.enter_context(locked(own_database(path)))
@@ -67,6 +68,13 @@ def refuse(sentence: str) -> None:
     """One sentence on stderr and exit code 1."""
     sys.stderr.write(sentence + "\n")
     sys.exit(1)
+
+
+def make_data_folder() -> None:
+    try:
+        settings.PAPERROUND_DATA.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refuse(f"PAPERROUND_DATA: {settings.PAPERROUND_DATA} cannot be made ({error.strerror}); name another folder.")
 
 
 def own_database(path: Path) -> Path:
