@@ -5,6 +5,7 @@ Raises `Misconfigured` (a ValueError) whose message names the variable and says 
 
 from __future__ import annotations
 
+import fcntl
 import re
 import secrets
 from datetime import time
@@ -119,9 +120,22 @@ def read() -> Environment:
         env = Environment()
     except ValidationError as error:
         raise Misconfigured(_sentences(error)) from None
+    _make_folder(env.paperround_data)
     if not env.secret_key:
         env.secret_key = _kept_secret(env.paperround_data)
     return env
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(data, error) from None
+
+
+def _unwritable(data: Path, error: OSError) -> Misconfigured:
+    remedy = "make the folder writable or name another one"
+    return Misconfigured(f"PAPERROUND_DATA: cannot write in {data} ({error.strerror}); {remedy}")
 
 
 def _sentences(error: ValidationError) -> str:
@@ -137,12 +151,8 @@ def _kept_secret(data: Path) -> str:
     """The key of this installation, made once. Two processes starting at once agree: the first to create it wins."""
     path = data / "secret_key"
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=0o600, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
         with path.open("r+") as file:
-            import fcntl
-
             fcntl.flock(file, fcntl.LOCK_EX)
             text = file.read().strip()
             if not text:
@@ -150,6 +160,10 @@ def _kept_secret(data: Path) -> str:
                 file.write(text)
             return text
     except OSError as error:
-        raise Misconfigured(
-            f"PAPERROUND_DATA: cannot write in {data} ({error.strerror}); make the folder writable or name another one"
-        ) from None
+        raise _unwritable(data, error) from None
+
+
+def embedded_socket(data: Path) -> Path:
+    """Where the embedded broker listens: in the data folder, or where `valkey.path` there says (a long path)."""
+    kept = data / "valkey.path"
+    return (Path(kept.read_text().strip()) if kept.is_file() else data) / "valkey.sock"

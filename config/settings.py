@@ -105,7 +105,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20, init_command=_SQLITE_PRAGMAS)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = ENV.redis_url or f"unix://{DATA / 'valkey.sock'}"
+REDIS_URL = ENV.redis_url or f"unix://{environment.embedded_socket(DATA)}"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -167,7 +167,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
-SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_REFERRER_POLICY = "same-origin"  # pages behind a token say no-referrer themselves
 X_FRAME_OPTIONS = "DENY"
 # No SECURE_SSL_REDIRECT: the proxy in front redirects, and health checks ask over http.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]

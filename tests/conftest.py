@@ -13,3 +13,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter is not None and reporter.stats.get("skipped") and session.exitstatus == 0:
         reporter.write_line("PAPERROUND_NO_SKIPS=1: a skipped test is a failure here.", red=True)
         session.exitstatus = 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that the workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

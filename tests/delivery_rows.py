@@ -56,6 +56,7 @@ def digests(to: list[Subscriber], shown: Edition, *, upto: int = 1, **fields: ob
         "edition": shown,
         "slot_on": date(2026, 11, 22),
         "due_at": NOW - timedelta(minutes=1),
+        "late_at": NOW - timedelta(minutes=1) + timedelta(hours=6),
         "after": upto - 1,
         "upto": upto,
         "created_at": NOW - timedelta(minutes=20),

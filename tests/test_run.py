@@ -24,7 +24,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from newsletter.desk import login
+from newsletter import curators
 
 ROOT = Path(__file__).resolve().parent.parent
 # A new terminal's environment: none of the tests' own settings.
@@ -123,20 +123,20 @@ def test_the_developers_stamp_serves_bin_run_until_either_file_changes(checkout:
 
 @pytest.mark.django_db
 def test_a_login_link_makes_the_curator_once() -> None:
-    login.make_link(now=NOW)
-    login.make_link(now=NOW)
+    curators.make_link(now=NOW)
+    curators.make_link(now=NOW)
     curator = User.objects.get()
     assert curator.username == "curator" and curator.is_superuser and not curator.has_usable_password()
 
 
 @pytest.mark.django_db
 def test_a_login_link_serves_one_login_within_thirty_minutes() -> None:
-    uid, token = parts(login.make_link(now=NOW))
-    assert login.redeem(uid, token, now=NOW + timedelta(minutes=31)) is None
-    assert login.redeem(uid, token[:-1] + ("0" if token[-1] != "0" else "1"), now=NOW) is None
-    assert login.redeem("bm9ib2R5", token, now=NOW) is None
-    assert login.redeem(uid, token, now=NOW + timedelta(minutes=29)) == User.objects.get()
-    assert login.redeem(uid, token, now=NOW + timedelta(minutes=29)) is None
+    uid, token = parts(curators.make_link(now=NOW))
+    assert curators.redeem(uid, token, now=NOW + timedelta(minutes=31)) is None
+    assert curators.redeem(uid, token[:-1] + ("0" if token[-1] != "0" else "1"), now=NOW) is None
+    assert curators.redeem("bm9ib2R5", token, now=NOW) is None
+    assert curators.redeem(uid, token, now=NOW + timedelta(minutes=29)) == User.objects.get()
+    assert curators.redeem(uid, token, now=NOW + timedelta(minutes=29)) is None
 
 
 @pytest.mark.django_db
@@ -472,4 +472,4 @@ def parts(link: str) -> tuple[str, str]:
 
 
 def link_path() -> str:
-    return login.make_link(now=datetime.now(UTC)).removeprefix(settings.PUBLIC_URL)
+    return curators.make_link(now=datetime.now(UTC)).removeprefix(settings.PUBLIC_URL)

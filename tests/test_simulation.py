@@ -5,6 +5,7 @@ whether a paper came twice and whether a matching new paper was in the window of
 """
 
 import random
+from bisect import bisect_left
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import available_timezones
@@ -34,7 +35,7 @@ from newsletter.models import (
 READERS = 1_500
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 365
-STEP = timedelta(hours=3)
+STEP = timedelta(hours=6)
 WORDS = ["quark", "robot", "kernel", "protein", "galaxy", "speech", "auction", "graph", "tensor", "vaccine", "compiler", "fluid"]
 # (query, what the oracle asks of the set of title words)
 QUERIES = [(word, lambda words, w=word: w in words) for word in WORDS[:8]] + [
@@ -58,7 +59,7 @@ class World:
 
     def publish(self) -> None:
         """Some papers of the day; one in five is listed late, up to three days after its own day."""
-        for _ in range(self.dice.randint(0, 3)):
+        for _ in range(self.dice.randint(0, 4)):
             words = self.dice.sample(WORDS, self.dice.randint(1, 3))
             late = timedelta(days=self.dice.choice([0, 0, 0, 0, self.dice.randint(1, 3)]))
             paper = Paper.objects.create(
@@ -100,7 +101,7 @@ ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zon
 
 
 def _days(dice: random.Random) -> int:
-    return dice.choice([0b0011111, 0b1111111, 0b0010101, 1 << dice.randrange(7), dice.randint(1, 127)])
+    return dice.choice([0b0011111, 0b0010101, 0b0100010, 1 << dice.randrange(7), 1 << dice.randrange(7), dice.randint(1, 127)])
 
 
 def _sign_up(world: World) -> None:
@@ -137,11 +138,11 @@ def _live_a_year(world: World) -> None:
         world.trend()
         issues.gather(now=world.now)
         issues.close_due(now=world.now)
-        if world.now.hour == 15 and world.dice.random() < 0.03:
+        if world.now.hour == 18 and world.dice.random() < 0.03:
             issues.close(now=world.now)
         world.deliver()
         editions.plan(now=world.now, horizon=STEP)
-        if world.now.hour == 9:
+        if world.now.hour == 6:
             world.move_house()
         world.now += STEP
     world.deliver()
@@ -165,34 +166,37 @@ def _repeats(copies) -> int:
 
 
 def _lost(world: World, copies) -> int:
-    """Matching new papers in the window of no accepted copy, though one was accepted within 14 days of the close."""
-    oracle = {interest.pk: test for interest, (_, test) in zip(world.interests, QUERIES, strict=True)}
-    wanted: dict[int, list] = {}
-    for reader, interest in SubscriberInterest.objects.values_list("subscriber_id", "interest_id"):
-        if oracle[interest]:
-            wanted.setdefault(reader, []).append(oracle[interest])
+    """Matching new papers in the window of no accepted copy, though one was accepted within 13 days of the close."""
     new = Candidate.objects.filter(kind=CandidateKind.NEW, issue__closed_at__isnull=False)
     papers = [(n, at, set(t.split())) for n, at, t in new.values_list("issue__number", "issue__closed_at", "paper__title")]
+    matching = {
+        interest.pk: {(number, at) for number, at, words in papers if test and test(words)}
+        for interest, (_, test) in zip(world.interests, QUERIES, strict=True)
+    }
+    wanted: dict[int, set] = {}
+    for reader, interest in SubscriberInterest.objects.values_list("subscriber_id", "interest_id"):
+        wanted.setdefault(reader, set()).update(matching[interest])
     lost = 0
     for reader, windows in copies.items():
-        for number, closed_at, words in papers:
-            if not any(test(words) for test in wanted.get(reader, ())):
-                continue
-            chances = [w for w in windows if w[1] >= number and w[2] <= closed_at + timedelta(days=13)]
-            if chances and not any(after < number <= upto for after, upto, *_ in windows):
-                lost += 1
+        covered = {number for after, upto, *_ in windows for number in range(after + 1, upto + 1)}
+        reach = [upto for _, upto, *_ in windows]
+        for number, closed_at in wanted.get(reader, ()):
+            place = bisect_left(reach, number)
+            chance = place < len(windows) and windows[place][2] <= closed_at + timedelta(days=13)
+            lost += chance and number not in covered
     return lost
 
 
+@pytest.mark.long
 @pytest.mark.django_db
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_year_of_readers_repeats_nothing_and_loses_nothing():
     world = World()
     _sign_up(world)
     _live_a_year(world)
     copies = _accepted()
     assert len(copies) > READERS * 0.97
-    assert sum(len(windows) for windows in copies.values()) > READERS * 100
+    assert sum(len(windows) for windows in copies.values()) > READERS * 50
     again = Candidate.objects.filter(kind=CandidateKind.AGAIN)
     assert again.count() > 100 and Issue.objects.count() > DAYS
     assert _repeats(copies) == 0
@@ -201,7 +205,6 @@ def test_a_year_of_readers_repeats_nothing_and_loses_nothing():
 
 
 @pytest.mark.django_db
-@pytest.mark.timeout(600)
 def test_the_oracle_sees_a_repeat_and_a_loss_when_there_is_one():
     """The same checks on a ledger tampered with by hand: an accepted copy marked failed, a copy sent again."""
     world = World()

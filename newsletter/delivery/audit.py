@@ -6,11 +6,12 @@ Reads only. A constraint makes most of this impossible; the audit finds what han
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from newsletter.models import Candidate, Delivery, Edition, Issue, IssueState, Kind, Paper, Run
+from newsletter.models import Candidate, Delivery, Issue, IssueState, Kind, Paper, Run
 from newsletter.models.ledger import ACCEPTED_STATES, OPEN_STATES, WINDOW_STATES
 
 
@@ -60,9 +61,11 @@ def _readers(report: AuditReport) -> None:
     """Invariants 1 and 2, reader by reader, streaming: one reader's past is in memory at a time."""
     shown = _Shown()
     copies = Delivery.objects.filter(kind=Kind.DIGEST, subscriber__isnull=False).order_by("subscriber_id", "upto", "id")
-    fields = ("id", "public_id", "subscriber_id", "slot_on", "after", "upto", "state", "as_of", "edition_id")
+    fields = ("id", "public_id", "subscriber_id", "slot_on", "after", "upto", "state", "as_of", "edition_id", "edition__picks")
     reader, past = None, _Past()
-    for pk, public_id, subscriber, slot_on, after, upto, state, as_of, edition in copies.values_list(*fields).iterator(2000):
+    for pk, public_id, subscriber, slot_on, after, upto, state, as_of, edition, picks in copies.values_list(*fields).iterator(
+        2000
+    ):
         if subscriber != reader:
             reader, past = subscriber, _Past()
             report.readers += 1
@@ -80,7 +83,7 @@ def _readers(report: AuditReport) -> None:
                 report.findings.append(Finding(1, row, message))
             past.upto, past.last = max(past.upto, upto), pk
         if state in ACCEPTED_STATES:
-            report.findings.extend(_repeats(row, pk, past, shown.papers(edition, as_of)))
+            report.findings.extend(_repeats(row, pk, past, shown.papers(edition, picks, as_of)))
 
 
 def _repeats(row: str, pk: int, past: _Past, papers: Iterable[int]) -> Iterable[Finding]:
@@ -99,9 +102,8 @@ class _Shown:
         self.hidden = {pk: at for pk, at in hidden if at is not None}
         self.picks: dict[int, list[tuple[int, int]]] = {}
 
-    def papers(self, edition: int, as_of: datetime | None) -> list[int]:
+    def papers(self, edition: int, rows: Sequence[Sequence[Any]], as_of: datetime | None) -> list[int]:
         if edition not in self.picks:
-            rows = Edition.objects.filter(pk=edition).values_list("picks", flat=True).first() or []
             self.picks[edition] = [(pick[0], self._survivor(pick[1])) for pick in rows]
         return [paper for candidate, paper in self.picks[edition] if not self._was_hidden(candidate, as_of)]
 

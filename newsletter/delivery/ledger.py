@@ -16,7 +16,6 @@ from newsletter.models import Delivery, DeliveryState, Issue, Subscriber, Suppre
 
 SLICE = 64
 LEASE = timedelta(seconds=60)
-LATE = timedelta(hours=6)
 SWEEP_AFTER = timedelta(minutes=15)
 
 
@@ -60,16 +59,16 @@ def claim(*, token: str, limit: int, at: datetime) -> list[int]:
     # running the inner select, and so the limit, more than once.
     inner = f"""
         SELECT d.id FROM {quote(delivery)} d
-        WHERE d.state = 'PENDING' AND d.due_at <= %s AND NOT (d.kind = 'DIGEST' AND d.due_at > %s AND EXISTS (
+        WHERE d.state = 'PENDING' AND d.due_at <= %s AND NOT (d.kind = 'DIGEST' AND d.late_at > %s AND EXISTS (
             SELECT 1 FROM {quote(issue)} i WHERE i.held_at IS NOT NULL AND i.number > d.{quote("after")} AND i.number <= d.upto))
         ORDER BY d.lane, d.due_at, d.id LIMIT %s {skip_locked}"""  # noqa: S608 (names of our own tables)
     chosen = f"= ANY(ARRAY({inner}))" if connection.vendor == "postgresql" else f"IN ({inner})"
     statement = f"""
         UPDATE {quote(delivery)} SET state = 'SENDING', claim_token = %s, claimed_at = %s, as_of = %s
         WHERE state = 'PENDING' AND id {chosen} RETURNING id"""  # noqa: S608
-    now, late = (connection.ops.adapt_datetimefield_value(value) for value in (at, at - LATE))
+    now = connection.ops.adapt_datetimefield_value(at)
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(statement, [token, now, now, now, late, limit])
+        cursor.execute(statement, [token, now, now, now, now, limit])
         return [row[0] for row in cursor.fetchall()]
 
 

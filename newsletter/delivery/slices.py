@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from newsletter import subscribers
 from newsletter.delivery import copies, ledger
 from newsletter.delivery.journal import Journal
-from newsletter.delivery.ledger import LATE, LEASE, Outcome, Reading
+from newsletter.delivery.ledger import LEASE, Outcome, Reading
 from newsletter.delivery.transport import Configuration, Mail, Permanent, Transient, Transport, Uncertain, Unreachable
 from newsletter.models import Delivery, DeliveryState, Kind, Subscriber
 
@@ -102,7 +102,7 @@ class Slice:
     def _refused(self, row: Delivery) -> Outcome | None:
         """Why this row may not leave, by the last reading; None when it may."""
         now = self.now()
-        late = row.kind == Kind.DIGEST and now >= row.due_at + LATE
+        late = row.late_at is not None and now >= row.late_at
         if row.kind == Kind.DIGEST and self._reading.holds(row):
             return Outcome(state=DeliveryState.CANCELLED if late else DeliveryState.PENDING, reason="HELD")
         if late:

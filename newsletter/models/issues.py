@@ -26,7 +26,9 @@ class Issue(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     held_at = models.DateTimeField(null=True, blank=True, help_text="set: no copy leaves whose window has this issue")
     note = models.TextField(blank=True, default="", help_text="the curator's note, Markdown")
-    prepared = models.PositiveIntegerField(default=0, help_text="copies whose upto is this issue; counted in the planning transaction")
+    prepared = models.PositiveIntegerField(
+        default=0, help_text="copies whose upto is this issue; counted in the planning transaction"
+    )
     done_at = models.DateTimeField(null=True, blank=True, help_text="a newer issue has closed and none of its copies is open")
 
     class Meta:

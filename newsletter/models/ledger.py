@@ -86,6 +86,7 @@ class Delivery(models.Model):
     edition = models.ForeignKey(Edition, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries")
     slot_on = models.DateField(null=True, blank=True, help_text="the reader's local day")
     due_at = models.DateTimeField()
+    late_at = models.DateTimeField(null=True, blank=True, help_text="digests: not sent from then on; fixed at planning")
     after = models.IntegerField(null=True, blank=True)
     upto = models.IntegerField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
@@ -97,7 +98,9 @@ class Delivery(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     to_address = models.CharField(max_length=254, blank=True, default="", help_text="service mails only, emptied once settled")
     provider_id = models.CharField(max_length=200, blank=True, default="", help_text="the provider's message id")
-    params = models.JSONField(default=dict, blank=True, help_text="what a service mail needs to be written; no secret, no address")
+    params = models.JSONField(
+        default=dict, blank=True, help_text="what a service mail needs to be written; no secret, no address"
+    )
     run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries")
     run_seq = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -106,7 +109,9 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["subscriber", "slot_on"], condition=Q(kind="DIGEST"), name="one_digest_a_slot"),
             models.UniqueConstraint(
-                fields=["subscriber"], condition=Q(kind="DIGEST", state__in=["PENDING", "SENDING"]), name="one_open_digest_a_reader"
+                fields=["subscriber"],
+                condition=Q(kind="DIGEST", state__in=["PENDING", "SENDING"]),
+                name="one_open_digest_a_reader",
             ),
             models.UniqueConstraint(
                 fields=["subscriber", "after"],
@@ -128,6 +133,7 @@ class Delivery(models.Model):
             models.Index(fields=["upto", "state"], name="delivery_upto_state"),
             models.Index(fields=["subscriber", "upto"], condition=Q(kind="DIGEST"), name="delivery_reader_upto"),
         ]
+        verbose_name_plural = "deliveries"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.public_id} {self.state}"

@@ -35,7 +35,9 @@ class Source(models.Model):
     is_trending = models.BooleanField(default=False, help_text="being listed here is itself a sign of attention")
     every_minutes = models.PositiveIntegerField(default=180)
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    cursor = models.CharField(max_length=200, blank=True, default="", help_text="last batch booked; moves on FRESH and QUIET only")
+    cursor = models.CharField(
+        max_length=200, blank=True, default="", help_text="last batch booked; moves on FRESH and QUIET only"
+    )
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.NEVER)
     outcome_reason = models.TextField(blank=True, default="", help_text="a sentence a person can act on")
     checked_at = models.DateTimeField(null=True, blank=True)
@@ -77,7 +79,9 @@ class Paper(models.Model):
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="paper_not_merged_into_itself")]
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="paper_not_merged_into_itself")
+        ]
 
     def __str__(self) -> str:
         return f"{self.title[:80]} ({self.public_id})"
@@ -120,7 +124,9 @@ class Sighting(models.Model):
     stars = models.IntegerField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "paper", "listed_on", "seen_at"], name="sighting_once_a_reading")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "paper", "listed_on", "seen_at"], name="sighting_once_a_reading")
+        ]
         indexes = [models.Index(fields=["paper", "seen_at"], name="sighting_paper_seen")]
 
     def __str__(self) -> str:

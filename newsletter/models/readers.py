@@ -62,8 +62,12 @@ class Subscriber(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
     consent_text = models.TextField(blank=True, default="", help_text="the words shown beside the button")
-    consent_network_key = models.CharField(max_length=64, blank=True, default="", help_text="keyed hash of the network that asked")
-    confirm_hash = models.CharField(max_length=64, blank=True, default="", help_text="sha256 of the open confirmation token; empty: none")
+    consent_network_key = models.CharField(
+        max_length=64, blank=True, default="", help_text="keyed hash of the network that asked"
+    )
+    confirm_hash = models.CharField(
+        max_length=64, blank=True, default="", help_text="sha256 of the newest confirmation token; kept after its use"
+    )
     confirm_expires_at = models.DateTimeField(null=True, blank=True)
     zone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
     hour = models.PositiveSmallIntegerField(default=7, help_text="local hour of the digest, 0-23")
@@ -86,7 +90,10 @@ class Subscriber(models.Model):
             models.CheckConstraint(condition=Q(days__lte=127), name="days_of_a_week"),
             models.CheckConstraint(condition=Q(max_papers__gte=3, max_papers__lte=25), name="three_to_twenty_five_papers"),
         ]
-        indexes = [models.Index(fields=["next_slot_at", "id"], condition=Q(status="ACTIVE"), name="subscriber_due")]
+        indexes = [
+            models.Index(fields=["next_slot_at", "id"], condition=Q(status="ACTIVE"), name="subscriber_due"),
+            models.Index(fields=["confirm_hash"], condition=~Q(confirm_hash=""), name="subscriber_confirm"),
+        ]
 
     def __str__(self) -> str:
         return f"reader {self.public_id}"

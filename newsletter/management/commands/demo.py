@@ -14,7 +14,17 @@ from django.core.management.base import BaseCommand, CommandParser
 from newsletter import delivery, editions, issues, sources, subscribers
 from newsletter.management.stage import clock
 from newsletter.matching.query import parse
-from newsletter.models import Candidate, Interest, Issue, IssueState, Source, Subscriber, SubscriberInterest, SubscriberStatus
+from newsletter.models import (
+    Candidate,
+    Interest,
+    Issue,
+    IssueState,
+    Paper,
+    Source,
+    Subscriber,
+    SubscriberInterest,
+    SubscriberStatus,
+)
 
 ADDRESS = "reader@example.org"
 INTERESTS = (
@@ -65,7 +75,7 @@ def demo(*, now: datetime, live: bool | None = None) -> DemoReport:
         live = sources.online(now=now, seconds=5.0)
     Source.objects.filter(is_sample=False, kind__in=["huggingface", "arxiv"]).update(enabled=live)
     if Issue.objects.filter(state=IssueState.CLOSED).exists():
-        return DemoReport("READY", _ready_message(live), candidates=_open_candidates())
+        return DemoReport("READY", _ready_message(now, live), candidates=_open_candidates())
     return _seed_live(now) if live and _read_live(now) else _seed_sample(now)
 
 
@@ -89,12 +99,14 @@ def demo_reader(*, now: datetime) -> Subscriber:
     return reader
 
 
-def _ready_message(live: bool) -> str:
+def _ready_message(now: datetime, live: bool) -> str:
     if live:
         return "Live sources answer."
     newest = Source.objects.filter(is_sample=True, checked_at__isnull=False).order_by("-checked_at").first()
     if newest is None or newest.checked_at is None:
         return "No network: live sources will be read when it is back."
+    if issues.local_date(newest.checked_at) == issues.local_date(now):
+        return f"No network: the bundled sample serves, {Paper.objects.count()} papers."
     anew = f"remove {settings.PAPERROUND_DATA} to begin anew"
     return f"No network: the bundled sample of {newest.checked_at:%d %B %Y} serves ({anew})."
 
@@ -136,7 +148,7 @@ def _seed_sample(now: datetime) -> DemoReport:
     # The open issue is today's: the cut-off it waits for is the next one.
     Issue.objects.filter(state=IssueState.OPEN).update(opened_at=now)
     _first_slot(now)
-    count = Candidate.objects.count()
+    count = Paper.objects.count()
     return DemoReport("SAMPLE", f"No network: the bundled sample serves, {count} papers.", count, _open_candidates(), files)
 
 

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from newsletter.desk import login
+from newsletter import curators
 
 
 class Command(BaseCommand):
@@ -12,4 +12,4 @@ class Command(BaseCommand):
     help = "Print a one-time login link to the desk, valid for 30 minutes."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(login.make_link(now=timezone.now()))
+        self.stdout.write(curators.make_link(now=timezone.now()))

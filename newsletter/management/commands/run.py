@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from newsletter.desk import login
+from newsletter import curators
 from newsletter.management.supervision import Site, supervise
 
 log = logging.getLogger("newsletter.run")
@@ -58,7 +58,7 @@ def prepare() -> dict[str, str]:
     call_command("prepare", stdout=io.StringIO())
     # A schedule that never ran would wait a whole interval; the first pulse is to come at once.
     PeriodicTask.objects.filter(task="newsletter.pulse", last_run_at=None).update(last_run_at=now - timedelta(hours=1))
-    return {"message": _fill(), "desk": login.make_link(now=now)}
+    return {"message": _fill(), "desk": curators.make_link(now=now)}
 
 
 def _fill() -> str:
