@@ -26,7 +26,7 @@ def house(tmp_path_factory):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    dropped = {"DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRET", "MAIL_URL"}
+    dropped = {"DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRET", "MAIL_URL", "DJANGO_SETTINGS_MODULE"}
     env = {name: value for name, value in os.environ.items() if name not in dropped}
     env.update(PAPERROUND_DATA=str(data), PORT=str(port), KEY_PREFIX="pr-browser")
     log = (data / "run.txt").open("wb")
@@ -86,7 +86,7 @@ def test_a_reader_signs_up_confirms_and_sees_the_digest(house):
         page = browser.new_page(viewport={"width": 360, "height": 800})
         page.on("request", lambda request: request.url.startswith(base) or foreign.append(request.url))
         page.goto(base)
-        page.get_by_label(re.compile("e-?mail", re.I)).first.fill("grace@example.org")
+        page.get_by_role("textbox", name=re.compile("e-?mail", re.I)).first.fill("grace@example.org")
         page.get_by_role("button", name=re.compile("subscribe", re.I)).first.click()
         assert "grace@example.org" in page.inner_text("main")
 

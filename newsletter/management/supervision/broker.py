@@ -24,13 +24,18 @@ def begin(here: Site, crew: Crew) -> None:
         return
     path = socket_path(here)
     stop(path)
-    options = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(path.parent)]
-    crew.start("broker", [binary(), *options, "--save", "", "--appendonly", "no", "--daemonize", "no"])
+    crew.start("broker", command(binary(), path))
     crew.environment["REDIS_URL"] = f"unix://{path}"
     if not crew.until(lambda: answers(path), seconds=10):
         raise CannotStart(
             f"The embedded Valkey does not answer; {here.logs / 'broker.log'} says why, or set REDIS_URL to another one."
         )
+
+
+def command(server: str, path: Path) -> list[str]:
+    """A server on that unix socket alone, for this user alone, that keeps nothing."""
+    options = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(path.parent)]
+    return [server, *options, "--save", "", "--appendonly", "no", "--daemonize", "no"]
 
 
 def binary() -> str:
