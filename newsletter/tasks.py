@@ -23,6 +23,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from newsletter import delivery, editions, events, issues, sources
+from newsletter.delivery.audit import audit as audit_ledger
 from newsletter.models import Mark, Run, RunState
 
 log = logging.getLogger("newsletter.tasks")
@@ -40,6 +41,7 @@ SCHEDULE = (
     ("plan", 120),
     ("send", 30),
     ("record", 30),
+    ("audit", 86_400),
 )
 
 
@@ -108,12 +110,20 @@ def _record(now: datetime) -> dict[str, Any]:
     return dict(events.apply(now=now))
 
 
+def _audit(now: datetime) -> dict[str, Any]:
+    report = audit_ledger()
+    for finding in report.findings[:20]:
+        log.error("audit: invariant %s: %s: %s", finding.invariant, finding.row, finding.message)
+    return {"copies": report.copies, "findings": len(report.findings)}
+
+
 _STAGES: dict[str, Callable[[datetime], dict[str, Any]]] = {
     "ingest": _ingest,
     "gather": _gather,
     "close": _close,
     "send": _send,
     "record": _record,
+    "audit": _audit,
 }
 
 
@@ -147,6 +157,11 @@ def send(**_: Any) -> None:
 @shared_task(name="newsletter.record", ignore_result=True)
 def record(**_: Any) -> None:
     run_stage("record", now=timezone.now())
+
+
+@shared_task(name="newsletter.audit", ignore_result=True)
+def audit(**_: Any) -> None:
+    run_stage("audit", now=timezone.now())
 
 
 @shared_task(name="newsletter.pulse", ignore_result=True)

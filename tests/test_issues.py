@@ -106,6 +106,4 @@ def test_two_open_issues_are_impossible():
 
 def test_archived_days_stand_outside_every_window():
     with pytest.raises(IntegrityError):
-        Issue.objects.create(
-            number=5, state=IssueState.ARCHIVED, opened_at=MONDAY, closed_at=MONDAY, closed_on=MONDAY.date()
-        )
+        Issue.objects.create(number=5, state=IssueState.ARCHIVED, opened_at=MONDAY, closed_at=MONDAY, closed_on=MONDAY.date())

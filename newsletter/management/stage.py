@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter import tasks
-from newsletter.models import Run
+from newsletter.models import Run, RunState
 
 
 def clock(text: str | None) -> datetime:
@@ -23,6 +23,12 @@ def clock(text: str | None) -> datetime:
     except ValueError:
         raise CommandError(f"--at {text}: write a time such as 2026-11-22T07:00 or 2026-11-22T07:00+01:00") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def leave_run(stage: str, report: dict[str, Any]) -> Run:
+    """The Run of a command that only reads: what it was asked and what it found, without addresses."""
+    now = timezone.now()
+    return Run.objects.create(stage=stage, as_of=now, started_at=now, ended_at=now, state=RunState.DONE, report=report)
 
 
 class StageCommand(BaseCommand):

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from newsletter.delivery import audit
+from newsletter.management.stage import leave_run
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = audit.audit()
+        leave_run("audit", {"copies": report.copies, "findings": len(report.findings)})
         if options["json"]:
             self.stdout.write(json.dumps(report.as_dict()))
         else:

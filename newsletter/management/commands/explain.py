@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
 from newsletter.editions.explain import explain
+from newsletter.management.stage import leave_run
 from newsletter.models import Alias, Paper, Subscriber
 
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         if paper is None:
             raise CommandError("no such paper: give its public id, its arXiv id without version, or its DOI")
         lines = explain(reader=reader, paper=paper)
+        leave_run("explain", {"reader": reader.public_id, "paper": paper.public_id})
         if options["json"]:
             self.stdout.write(json.dumps({"reader": reader.public_id, "paper": paper.public_id, "lines": lines}))
             return

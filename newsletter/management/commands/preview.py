@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from newsletter import editions
-from newsletter.management.stage import clock
+from newsletter.management.stage import clock, leave_run
 from newsletter.matching.query import BadQuery
 
 
@@ -27,6 +27,7 @@ class Command(BaseCommand):
             days = editions.preview(queries=options["query"], now=clock(options["at"]))
         except BadQuery as error:
             raise CommandError(str(error)) from None
+        leave_run("preview", {"queries": options["query"], "papers": sum(day.count for day in days)})
         value = [
             {
                 "on": day.on.isoformat(),

@@ -1,0 +1,100 @@
+"""Every stage is a command: --at moves its clock, --json prints its report, each leaves a Run, twice is as once."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from issue_rows import MONDAY, paper, reader
+
+from newsletter import editions, issues, tasks
+from newsletter.models import Delivery, Interest, Issue, Run, Source
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _json(capsys, *words: str) -> dict:
+    call_command(*words, "--json")
+    return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("stage", ["ingest", "close", "plan", "send", "record"])
+def test_each_stage_leaves_a_run_at_the_clock_it_was_given(stage, capsys):
+    for _ in range(2):
+        report = _json(capsys, stage, "--at", "2026-11-16T12:00")
+    assert report["stage"] == stage
+    assert report["as_of"] == "2026-11-16T12:00:00+00:00"
+    assert Run.objects.filter(stage=stage).count() == 2
+    call_command(stage, "--at", "2026-11-16T12:00")
+    assert stage in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["audit", "preview"])
+def test_reading_commands_leave_a_run_too(command, capsys):
+    _json(capsys, command)
+    assert Run.objects.get().stage == command
+
+
+def test_explain_says_why_and_leaves_a_run(capsys):
+    row, who = paper("A robot learns to fold"), reader("robot")
+    issues.close(now=MONDAY)
+    said = _json(capsys, "explain", who.address, row.public_id)
+    assert any("matches “robot”" in line for line in said["lines"])
+    assert who.address not in json.dumps(said)
+    assert Run.objects.filter(stage="explain").count() == 1
+
+
+def test_a_time_that_is_none_is_refused_with_an_example(capsys):
+    with pytest.raises(CommandError, match="2026-11-22T07:00"):
+        call_command("plan", "--at", "tomorrow")
+
+
+def test_close_force_closes_whatever_the_hour(capsys):
+    paper("A robot learns to fold")
+    assert _json(capsys, "close", "--at", MONDAY.isoformat())["closed"] is None
+    assert _json(capsys, "close", "--force", "--at", MONDAY.isoformat())["closed"] == 1
+    assert Issue.objects.get(number=1).closed_at == MONDAY
+
+
+def test_prepare_loads_topics_sources_and_schedule_once_and_keeps_what_a_curator_changed(capsys):
+    from django_celery_beat.models import PeriodicTask
+
+    call_command("prepare")
+    topic = Interest.objects.filter(slug__isnull=False).first()
+    Interest.objects.filter(pk=topic.pk).update(name="Mine")
+    PeriodicTask.objects.filter(name="paper round: send").update(enabled=False)
+    before = (Interest.objects.count(), Source.objects.count(), PeriodicTask.objects.count())
+    call_command("prepare")
+    assert before == (Interest.objects.count(), Source.objects.count(), PeriodicTask.objects.count())
+    assert Interest.objects.get(pk=topic.pk).name == "Mine"
+    assert not PeriodicTask.objects.get(name="paper round: send").enabled
+    assert Interest.objects.filter(slug__isnull=False).count() >= 55
+
+
+def test_a_failing_stage_is_booked_as_failed(monkeypatch):
+    monkeypatch.setattr(issues, "close_due", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tasks.run_stage("close", now=MONDAY)
+    run = Run.objects.get()
+    assert run.state == "FAILED" and "ZeroDivisionError" in run.report["error"]
+
+
+def test_a_bell_without_a_broker_is_silent_and_quick():
+    from time import monotonic
+
+    started = monotonic()
+    tasks.ring("send")
+    assert monotonic() - started < 3
+
+
+def test_the_demo_fills_a_new_house_and_only_once(capsys):
+    call_command("demo", "--sample", "--at", "2026-11-22T10:00", "--json")
+    report = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert report["mode"] == "SAMPLE" and report["papers"] >= 120 and report["candidates"] >= 20
+    assert len(report["files"]) == 1
+    assert Delivery.objects.get().slot_on.isoformat() == "2026-11-21"
+    days = editions.preview(queries=[], now=MONDAY + timedelta(days=6, hours=7))
+    assert len(days) == 14 and all(day.count for day in days)
+    call_command("demo", "--sample", "--at", "2026-11-22T10:05", "--json")
+    assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["mode"] == "READY"
+    assert Delivery.objects.count() == 1
