@@ -22,7 +22,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter import delivery, editions, events, issues, sources
+from newsletter import delivery, editions, events, issues, sources, subscribers
 from newsletter.delivery.audit import audit as audit_ledger
 from newsletter.models import Mark, Run, RunState
 
@@ -107,7 +107,7 @@ def _send(now: datetime) -> dict[str, Any]:
 
 
 def _record(now: datetime) -> dict[str, Any]:
-    return dict(events.apply(now=now))
+    return {**events.apply(now=now), "forgotten": subscribers.forget_unconfirmed(now=now)}
 
 
 def _audit(now: datetime) -> dict[str, Any]:

@@ -490,3 +490,11 @@ def test_a_mail_to_an_erased_reader_is_not_written(db):
     reader().delete()
     with pytest.raises(ValueError, match="no reader"):
         written(Kind.CONFIRM)
+
+
+@pytest.mark.django_db
+def test_who_never_confirms_is_forgotten_fourteen_days_after_asking_last():
+    subscribers.subscribe(address="ada@example.org", wish=subscribers.Wish(), network="n", now=NOW)
+    assert subscribers.forget_unconfirmed(now=NOW + timedelta(days=13)) == 0
+    assert subscribers.forget_unconfirmed(now=NOW + timedelta(days=14, seconds=1)) == 1
+    assert not Subscriber.objects.exists()
