@@ -102,7 +102,8 @@ ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zon
 
 
 def _days(dice: random.Random) -> int:
-    return dice.choice([0b0011111, 0b0010101, 0b0100010, 1 << dice.randrange(7), 1 << dice.randrange(7), dice.randint(1, 127)])
+    """Every pattern there is, half of the readers weekly."""
+    return dice.choice([0b0011111, 0b0010101, 0b0100010, dice.randint(1, 127), *(1 << dice.randrange(7) for _ in range(4))])
 
 
 def _sign_up(world: World) -> None:
@@ -197,7 +198,7 @@ def test_a_year_of_readers_repeats_nothing_and_loses_nothing():
     _live_a_year(world)
     copies = _accepted()
     assert len(copies) > READERS * 0.97
-    assert sum(len(windows) for windows in copies.values()) > READERS * DAYS / 8
+    assert sum(len(windows) for windows in copies.values()) > READERS * DAYS / 10
     again = Candidate.objects.filter(kind=CandidateKind.AGAIN)
     assert again.count() > DAYS / 6 and Issue.objects.count() > DAYS
     assert _repeats(copies) == 0
