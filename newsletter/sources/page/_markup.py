@@ -7,12 +7,22 @@ import json
 import re
 from typing import Any
 
+from bs4 import BeautifulSoup
+from bs4.exceptions import ParserRejectedMarkup
 from lxml import etree
 
 from newsletter.sources.page._malformed import Malformed
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+
+_NAMED_DOCTYPE = re.compile(rb"<!DOCTYPE\s+(\w{1,40})\s+(?:PUBLIC|SYSTEM)(?:\s+(?:\"[^\"<>]{0,300}\"|'[^'<>]{0,300}')){1,2}\s*>")
+_DEEPEST = 500  # of a page of papers: about 30
+_MOST_TAGS = 100_000  # the longest arXiv listing has about 40,000
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})(?=[\s/>])")
+_UNCLOSED = frozenset(
+    "area base br col embed hr img input link meta param path source track wbr p li dt dd tr td th option".split()
+)
 
 
 def decoded(data: bytes) -> str:
@@ -46,8 +56,15 @@ def root_name(data: bytes) -> str:
     return ""
 
 
-def tree(data: bytes) -> etree._Element:
-    """Strict XML, no DTD, no network, depth at most 256. Raises Malformed; a page cut in the middle is malformed."""
+def tree(data: bytes, *, doctypes: frozenset[str] = frozenset()) -> etree._Element:
+    """Strict XML, no DTD, no network, depth at most 256. Raises Malformed; a page cut in the middle is malformed.
+
+    doctypes: roots whose declaration is taken out unread when it only names a DTD elsewhere (PubMed's); one that
+    declares anything of its own is refused like all others.
+    """
+    named = _NAMED_DOCTYPE.search(data[:2000]) if doctypes else None
+    if named and named[1].decode() in doctypes:
+        data = data[: named.start()] + data[named.end() :]
     if not root_name(data):
         raise Malformed("it is no XML document")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -55,6 +72,31 @@ def tree(data: bytes) -> etree._Element:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Malformed(f"the XML cannot be read: {str(error)[:150]}") from None
+
+
+def html(data: bytes) -> BeautifulSoup:
+    """The tree of an HTML page, whatever its errors. Raises Malformed for one that ends in the middle or nests absurdly."""
+    if not re.search(rb"</(?:html|body)\s*>", data[-3000:], re.IGNORECASE):
+        raise Malformed("the page ends in the middle")
+    text = decoded(data)
+    _check_size(text)
+    try:
+        return BeautifulSoup(text, "lxml")
+    except (ParserRejectedMarkup, RecursionError, ValueError) as error:
+        raise Malformed(f"the HTML cannot be read ({type(error).__name__})") from None
+
+
+def _check_size(text: str) -> None:
+    """Before a tree is built: a tag costs about 1.5 kB of memory. What never closes counts as depth for good."""
+    depth = opened = 0
+    for found in _TAG.finditer(text):
+        if found[1]:
+            depth = max(0, depth - 1)
+            continue
+        opened += 1
+        depth += found[2].lower() not in _UNCLOSED
+        if depth > _DEEPEST or opened > _MOST_TAGS:
+            raise Malformed("the HTML is nested too deeply" if depth > _DEEPEST else f"the HTML has over {_MOST_TAGS} tags")
 
 
 def from_json(data: bytes) -> Any:
