@@ -1,4 +1,4 @@
-"""What the world shows: Source, Paper, Alias, Sighting."""
+"""What the world shows: Source, Permit, Paper, Alias, Sighting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source(models.Model):
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=20, help_text="module of newsletter.sources: huggingface, arxiv, feed, snapshot")
+    kind = models.CharField(max_length=20, help_text="module of newsletter.sources, as in its KINDS")
     params = models.JSONField(default=dict, blank=True, help_text="what the kind needs: url, category, ...")
     enabled = models.BooleanField(default=True)
     is_sample = models.BooleanField(default=False, help_text="reads the bundled sample, never the network")
@@ -43,9 +43,34 @@ class Source(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     fetched_etag = models.CharField(max_length=200, blank=True, default="")
     fetched_last_modified = models.CharField(max_length=100, blank=True, default="")
+    settling = models.JSONField(default=dict, blank=True, help_text="day -> [fingerprint of its small list, first read at]")
+    fails = models.PositiveIntegerField(default=0, help_text="readings in a row that were BROKEN: the wait grows with them")
+    leased_until = models.DateTimeField(null=True, blank=True, help_text="set: a process is reading it until then at the latest")
+    told_outcome = models.CharField(
+        max_length=10, blank=True, default="", help_text="what the curators were last told; empty = that it is well"
+    )
 
     def __str__(self) -> str:
         return self.slug
+
+
+class Permit(models.Model):
+    """Who may ask a host now: shared by all processes, taken and returned by conditional UPDATE, in real seconds.
+
+    host: a name, with its port when that is not the usual one; all of arxiv.org is one host.
+    """
+
+    host = models.CharField(max_length=200, unique=True)
+    next_allowed_at = models.DateTimeField(help_text="no request before")
+    held_until = models.DateTimeField(null=True, blank=True, help_text="set: one connection is open, until then at the latest")
+    holder = models.CharField(max_length=32, blank=True, default="", help_text="token of the process that has it")
+    fails = models.PositiveIntegerField(default=0, help_text="refusals in a row (429, 5xx, no answer): the wait doubles")
+    said = models.CharField(max_length=200, blank=True, default="", help_text="why it waits, for people")
+    robots = models.TextField(blank=True, default="", help_text="its robots.txt, as read")
+    robots_at = models.DateTimeField(null=True, blank=True, help_text="when that was read; a day later it is read again")
+
+    def __str__(self) -> str:
+        return self.host
 
 
 class Paper(models.Model):
