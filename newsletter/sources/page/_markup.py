@@ -20,8 +20,12 @@ _NAMED_DOCTYPE = re.compile(rb"<!DOCTYPE\s+(\w{1,40})\s+(?:PUBLIC|SYSTEM)(?:\s+(
 _DEEPEST = 500  # of a page of papers: about 30
 _MOST_TAGS = 100_000  # the longest arXiv listing has about 40,000
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})(?=[\s/>])")
-_UNCLOSED = frozenset(
-    "area base br col embed hr img input link meta param path source track wbr p li dt dd tr td th option".split()
+_OPTIONAL = "area base br col embed hr img input link meta param path source track wbr p li dt dd tr td th option"
+_UNCLOSED = frozenset(_OPTIONAL.split())
+_BARRIERS = (
+    (re.compile(r"awsWafCookieDomainList|AwsWafIntegration|window\.gokuProps|awswaf\.com/[^\"']*challenge"), "AWS WAF"),
+    (re.compile(r"cf-challenge|cf_chl_|/cdn-cgi/challenge-platform|<title>Just a moment"), "Cloudflare"),
+    (re.compile(r"<title>[^<]{0,60}(?:captcha|human verification|verify you are human)", re.IGNORECASE), "a captcha"),
 )
 
 
@@ -90,13 +94,19 @@ def _check_size(text: str) -> None:
     """Before a tree is built: a tag costs about 1.5 kB of memory. What never closes counts as depth for good."""
     depth = opened = 0
     for found in _TAG.finditer(text):
-        if found[1]:
-            depth = max(0, depth - 1)
-            continue
-        opened += 1
-        depth += found[2].lower() not in _UNCLOSED
+        counts = found[2].lower() not in _UNCLOSED
+        opened += not found[1]
+        depth = max(0, depth - 1) if found[1] and counts else depth + counts
         if depth > _DEEPEST or opened > _MOST_TAGS:
             raise Malformed("the HTML is nested too deeply" if depth > _DEEPEST else f"the HTML has over {_MOST_TAGS} tags")
+
+
+def barrier(data: bytes) -> str:
+    """Whose challenge for robots stands here instead of a page; "" for none. Ask only when no paper was found:
+    good pages carry the challenge's script too.
+    """
+    text = decoded(data[:100_000])
+    return next((who for sign, who in _BARRIERS if sign.search(text)), "")
 
 
 def from_json(data: bytes) -> Any:
