@@ -100,8 +100,10 @@ class Paper(models.Model):
     listed_on = models.DateField(db_index=True, help_text="the day its first source listed it")
     seen_at = models.DateTimeField(help_text="when it was first read here")
     is_sample = models.BooleanField(default=False)
+    trust = models.JSONField(default=dict, blank=True, help_text="field: trust in the place that its value is from; 0 gives way")
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
+    merged_at = models.DateTimeField(null=True, blank=True, help_text="copies planned before it may hold both papers")
 
     class Meta:
         constraints = [
@@ -127,6 +129,9 @@ class Alias(models.Model):
     scheme = models.CharField(max_length=10, choices=Scheme)
     value = models.CharField(max_length=300)
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="aliases")
+    home = models.ForeignKey(
+        Paper, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="whose it was before a merge"
+    )
     locked = models.BooleanField(default=False)
 
     class Meta:
@@ -141,6 +146,9 @@ class Sighting(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="sightings")
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="sightings")
+    alias = models.ForeignKey(
+        Alias, null=True, blank=True, on_delete=models.PROTECT, related_name="sightings", help_text="the id it was shown under"
+    )
     seen_at = models.DateTimeField()
     listed_on = models.DateField(help_text="the source's own day")
     rank = models.PositiveIntegerField(help_text="from 1")
