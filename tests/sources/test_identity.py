@@ -167,10 +167,10 @@ def test_who_loses_the_race_for_an_alias_reads_again_and_joins(monkeypatch):
 
 
 def test_an_error_that_stays_is_not_hidden(monkeypatch):
-    def broken(known):
+    def broken(known, **_):
         raise IntegrityError("always")
 
-    monkeypatch.setattr(identity._Known, "write", broken)
+    monkeypatch.setattr(identity.Known, "write", broken)
     with pytest.raises(IntegrityError):
         put(source(), record(arxiv="2601.00001"))
     assert not Paper.objects.exists()
