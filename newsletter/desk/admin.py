@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from newsletter import subscribers
+from newsletter import sources, subscribers
 from newsletter.desk import machine  # noqa: F401 (registers schedule and accounts)
 from newsletter.desk.pages import KeptPage, ReadOnlyPage
 from newsletter.matching import query
@@ -33,7 +33,7 @@ from newsletter.models import (
     Suppression,
 )
 
-SOURCE_KINDS = [(kind, kind) for kind in ("huggingface", "arxiv", "feed", "snapshot")]
+SOURCE_KINDS = [(kind, kind) for kind in sources.KINDS]
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -17,8 +17,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from newsletter.models import Outcome, Run, RunState, Source
-from newsletter.sources import _files, _outcome, _sample, arxiv, feed, huggingface, polite, snapshot
+from newsletter.sources import _files, _opml, _outcome, _sample, _signals, arxiv, feed, github, hackernews, huggingface, mailbox, polite, snapshot
 from newsletter.sources._files import FileReport, FilesReport
+from newsletter.sources._opml import OpmlReport
 from newsletter.sources.identity import Counts, store
 from newsletter.sources.page import Malformed, Page, Rejected, guarded
 
@@ -30,7 +31,9 @@ __all__ = [
     "IngestReport",
     "Kind",
     "Malformed",
+    "OpmlReport",
     "default_sources",
+    "import_opml",
     "ingest",
     "ingest_due",
     "ingest_files",
@@ -60,8 +63,11 @@ class Kind(Protocol):
 KINDS: dict[str, Kind] = {
     "huggingface": cast(Kind, huggingface),
     "arxiv": cast(Kind, arxiv),
+    "mailbox": cast(Kind, mailbox),
     "feed": cast(Kind, feed),
     "snapshot": cast(Kind, snapshot),
+    "github": cast(Kind, github),
+    "hackernews": cast(Kind, hackernews),
 }
 
 _SHIPPED_CATEGORIES = ("cs.CL", "cs.LG", "cs.CV", "cs.AI", "cs.DC", "eess.IV", "stat.ML")
@@ -98,7 +104,10 @@ def ingest(source: Source, *, now: datetime) -> IngestReport:
     if got.unchanged:
         return _book(source, [_outcome.unchanged(source, now)], (), got, now)
     readings = [_read(kind, answer, now) for answer in got.answers]
-    return _book(source, [], readings, got, now)
+    report = _book(source, [], readings, got, now)
+    if settle := getattr(kind, "settle", None):  # what a kind does only after its answers are stored
+        settle(source.params, got)
+    return report
 
 
 def ingest_due(*, now: datetime) -> list[IngestReport]:
@@ -122,6 +131,12 @@ def ingest_due(*, now: datetime) -> list[IngestReport]:
 def ingest_files(path: Path, *, now: datetime) -> FilesReport:
     """A file, or a folder with all below it, into one day: see `FilesReport`. Reads no network; raises nothing for them."""
     return _files.ingest(path, KINDS, now=now)
+
+
+def import_opml(data: bytes, *, dry_run: bool = False) -> OpmlReport:
+    """The feeds of an OPML list as sources. Raises Malformed."""
+    accepted, refused = feed.outlines(data)
+    return _opml.add(accepted, refused, dry_run=dry_run)
 
 
 def ingest_sample(*, day: date, offset: int, now: datetime) -> list[IngestReport]:
@@ -156,6 +171,10 @@ def default_sources() -> None:
             slug=f"arxiv-{category.lower().replace('.', '-')}",
             defaults={"name": f"arXiv {category}", "kind": "arxiv", "params": {"category": category}, "every_minutes": 180},
         )
+    for slug, module, minutes in (("github-stars", github, 360), ("hacker-news", hackernews, 180)):
+        row = {"name": module.NAME, "kind": module.__name__.rpartition(".")[2], "every_minutes": minutes}
+        Source.objects.get_or_create(slug=slug, defaults=row)
+    Source.objects.get_or_create(slug="mailbox", defaults={"name": mailbox.NAME, "kind": "mailbox", "enabled": False})
     for kind in _sample.FOLDERS:
         _sample.source(kind)
 
@@ -182,6 +201,9 @@ def _book(
     with transaction.atomic():
         cursor, counts = source.cursor, list[Counts]()
         for reading in sorted(readings, key=lambda one: one.day):
+            if reading.page and reading.page.signals is not None:
+                verdicts.append(_signals.store(reading.page, source, seen_at=now))
+                continue
             verdict, after = _outcome.judge(source, reading, cursor)
             verdicts.append(verdict)
             if reading.page and verdict[0] != Outcome.LATE:
