@@ -87,6 +87,21 @@ def ingest(path: Path, kinds: Mapping[str, _Kind], *, now: datetime) -> FilesRep
     return FilesReport(files=tuple(reports), now=moment, unreadable=not read)
 
 
+def parsed(
+    path: Path, kinds: Mapping[str, _Kind], *, now: datetime
+) -> Iterator[tuple[Path, str, Page | None, str, str]]:
+    """(file, kind, page, outcome, reason) of each file; the last two say why there is no page. Stores nothing."""
+    if not path.exists():
+        yield path, "", None, Outcome.BROKEN, "There is no such file or folder."
+        return
+    for file in _listed(path):
+        one = _parse(file, kinds, now)
+        if isinstance(one, _Parsed):
+            yield file, one.kind, one.page, "", ""
+        else:
+            yield file, one.kind, None, one.outcome, one.reason
+
+
 def _listed(path: Path) -> list[Path]:
     """The file itself, or every file below the folder in order of names; hidden ones and links are left out."""
     return [path] if path.is_file() else sorted(_below(path))
