@@ -54,13 +54,14 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Source)
 class SourcePage(KeptPage):
     form = SourceForm
+    change_form_outer_before_template = "source/buttons.html"
     list_display = ("name", "kind", "enabled", "shown_outcome", "outcome_reason", "checked_at", "due_at")
     list_filter = ("outcome", "kind", "enabled", "is_sample")
     search_fields = ("name", "slug")
-    readonly_fields = ("outcome", "outcome_reason", "checked_at", "due_at", "cursor", "is_sample")
+    readonly_fields = ("outcome", "outcome_reason", "checked_at", "due_at", "fails", "cursor", "is_sample")
     fieldsets = (
         (None, {"fields": ("name", "slug", "kind", "params", "enabled", "is_trending", "every_minutes")}),
-        (_("Last reading"), {"fields": ("outcome", "outcome_reason", "checked_at", "due_at", "cursor", "is_sample")}),
+        (_("Last reading"), {"fields": ("outcome", "outcome_reason", "checked_at", "due_at", "fails", "cursor", "is_sample")}),
     )
 
     @display(
