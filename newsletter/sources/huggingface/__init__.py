@@ -45,7 +45,7 @@ def past(params: Mapping[str, Any], *, day: date) -> polite.Fetched:
 
 def parse(data: bytes, *, day: date | None = None) -> Page:
     """JSON or a page; `day`: the day that was asked for, which a page that names its own must agree with. Raises Malformed."""
-    if _html.looks_like(data):
+    if markup.is_html(data):
         return _html.parse(data, day=day)
     items = markup.from_json(data)
     if isinstance(items, dict) and isinstance(items.get("id"), str) and "title" in items:
@@ -58,7 +58,7 @@ def parse(data: bytes, *, day: date | None = None) -> Page:
 
 def recognises(data: bytes, name: str = "") -> bool:
     """A JSON list whose first item speaks of a `paper`, or a page of the site; a cut one too: broken, not unknown."""
-    if _html.looks_like(data):
+    if markup.is_html(data):
         return _html.recognises(data)
     head = b"".join(data[:20_000].split())
     return head == b"[]" or (head.startswith(b"[{") and b'"paper":{' in head and b'"id":' in head)
@@ -116,7 +116,7 @@ def _answer(day: date, found: Mapping[str, object]) -> polite.Answer:
 
 def _list(data: bytes) -> Sequence[object]:
     """Raises Malformed for anything but a list: an error in JSON, or a page with status 200 instead of the answer."""
-    if _html.looks_like(data):
+    if markup.is_html(data):
         raise Malformed(_html.why_not(data))
     items = markup.from_json(data)
     if not isinstance(items, list):

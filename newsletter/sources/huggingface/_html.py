@@ -17,19 +17,12 @@ from bs4 import BeautifulSoup, Tag
 from newsletter.sources.huggingface import _items
 from newsletter.sources.page import Malformed, Page, Record, Rejected, ids, markup, text
 
-_HTML = re.compile(
-    rb"[\s\xef\xbb\xbf]*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|div|script)\b", re.IGNORECASE | re.DOTALL
-)
 _OURS = re.compile(rb"data-target=[\"']?(?:DailyPapers|PaperContent)|/front/assets/papers|DailyPapersPage"
                    rb"|huggingface\.co/(?:api/)?(?:daily_)?papers|Papers? (?:page )?- [^<]{0,400}Hugging Face", re.IGNORECASE)  # fmt: skip
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DATE = re.compile(r"\b([A-Z][a-z]{2})[a-z]*\.? (\d{1,2})(?:, (\d{4}))?\b")
 _COUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*([kKmM]?)\s*$")
 _TIMES = {"": 1, "k": 1000, "m": 1_000_000}
-
-
-def looks_like(data: bytes) -> bool:
-    return bool(_HTML.match(data[:2000]))
 
 
 def recognises(data: bytes) -> bool:
@@ -47,7 +40,7 @@ def why_not(data: bytes) -> str:
 
 def parse(data: bytes, *, day: date | None = None) -> Page:
     """Daily, weekly, trending or one paper's page. Raises Malformed: another day, a challenge, no hydration and no cards."""
-    if not looks_like(data):
+    if not markup.is_html(data):
         raise Malformed("it is no HTML page")
     if markup.barrier(data) and not _OURS.search(data[:300_000]):
         raise Malformed(why_not(data))

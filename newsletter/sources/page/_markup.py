@@ -20,6 +20,10 @@ _NAMED_DOCTYPE = re.compile(rb"<!DOCTYPE\s+(\w{1,40})\s+(?:PUBLIC|SYSTEM)(?:\s+(
 _DEEPEST = 500  # of a page of papers: about 30
 _MOST_TAGS = 100_000  # the longest arXiv listing has about 40,000
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})(?=[\s/>])")
+_HTML = re.compile(
+    rb"[\s\xef\xbb\xbf]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,1000}?-->\s*){0,5}<(?:!doctype\s+html|html|head|body|div|script)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _OPTIONAL = "area base br col embed hr img input link meta param path source track wbr p li dt dd tr td th option"
 _UNCLOSED = frozenset(_OPTIONAL.split())
 _BARRIERS = (
@@ -76,6 +80,11 @@ def tree(data: bytes, *, doctypes: frozenset[str] = frozenset()) -> etree._Eleme
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Malformed(f"the XML cannot be read: {str(error)[:150]}") from None
+
+
+def is_html(data: bytes) -> bool:
+    """Does it begin like a web page, or a piece of one?"""
+    return bool(_HTML.match(data[:3000]))
 
 
 def html(data: bytes) -> BeautifulSoup:
