@@ -113,6 +113,13 @@ class Paper(models.Model):
     def __str__(self) -> str:
         return f"{self.title[:80]} ({self.public_id})"
 
+    def survivor(self) -> Paper:
+        """The paper that it lives on in: merged_into to its end; itself when it was not merged."""
+        paper = self
+        while paper.merged_into is not None:
+            paper = paper.merged_into
+        return paper
+
 
 class Scheme(models.TextChoices):
     """What an alias is an id in."""

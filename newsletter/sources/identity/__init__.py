@@ -16,10 +16,10 @@ from django.db.models import Q
 from newsletter.models import Paper, Sighting, Source
 from newsletter.sources.identity import _fields
 from newsletter.sources.identity._known import Entry, Key, Known, keys_of
-from newsletter.sources.identity._rows import join, one_at_a_time, part, survivor
+from newsletter.sources.identity._rows import join, one_at_a_time, part
 from newsletter.sources.page import Page, Record, Rejected
 
-__all__ = ["Counts", "join", "one_at_a_time", "part", "store", "survivor"]
+__all__ = ["Counts", "join", "one_at_a_time", "part", "store"]
 
 _TRIES = 5
 _NO_REVISION = "a revision of a paper that was listed before"
@@ -97,6 +97,7 @@ def _write_signals(known: Known, shown: list[_Shown], source: Source, seen_at: d
     rivals: dict[int, list[Sighting]] = {}
     pks = {each.entry.root().paper.pk for each in shown}
     rows = Sighting.objects.filter(Q(source=source) | Q(seen_at__gte=seen_at), paper__in=pks)
+    rows = rows.exclude(source__kind__in=_fields.POINTS)
     for row in rows.order_by("seen_at", "pk") if pks else ():
         if row.source_id == source.pk:
             last[row.paper_id, row.listed_on] = row

@@ -21,6 +21,7 @@ FIELDS = (*_TEXTS, *_LISTS, *_RIDES.values(), "authors_total", "has_code", "trus
 # Whose word counts more, rising; 0 is the bundled sample and what a split left to be read again. Others: as a feed.
 _KINDS = ("snapshot", "feed", "mailbox", "pubmed", "biorxiv", "huggingface", "arxiv")
 _UNKNOWN = 2
+POINTS = ("hackernews",)  # their sightings count points, which are no votes of the paper's lists
 RIGHTS_RESERVED = "cc_no"  # bioRxiv: show title and link only
 
 
@@ -58,7 +59,7 @@ def absorb(paper: Paper, other: Paper) -> set[str]:
 def newest_signals(paper: Paper) -> set[str]:
     """Votes, comments and stars from all its sightings: the newest; of equal times the greatest."""
     before = _state(paper)
-    rows = list(Sighting.objects.filter(paper=paper).order_by("seen_at"))
+    rows = list(Sighting.objects.filter(paper=paper).exclude(source__kind__in=POINTS).order_by("seen_at"))
     for name in SIGNALS:
         said = [(row.seen_at, getattr(row, name)) for row in rows if getattr(row, name) is not None]
         if said:

@@ -26,13 +26,6 @@ def one_at_a_time() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def survivor(paper: Paper) -> Paper:
-    """The paper that it was merged into, to the end; itself when it was not."""
-    while paper.merged_into is not None:
-        paper = paper.merged_into
-    return paper
-
-
 def merge_rows(young: Paper, old: Paper, at: datetime, *, locked: bool = False) -> None:
     """Aliases and sightings go over; the row stays and says where to. locked: locked aliases go too."""
     Paper.objects.filter(pk=young.pk).update(merged_into=old, merged_at=at)
@@ -72,7 +65,7 @@ def part(paper: Paper, aliases: Sequence[Alias], *, now: datetime) -> Paper:
 def _revived(paper: Paper, aliases: Sequence[Alias]) -> Paper | None:
     """The oldest row that these aliases had before it was merged into `paper`; others of theirs live on in it."""
     homes = {alias.home_id for alias in aliases if alias.home_id not in (None, paper.pk)}
-    rows = [row for row in Paper.objects.filter(pk__in=homes).order_by("pk") if survivor(row).pk == paper.pk]
+    rows = [row for row in Paper.objects.filter(pk__in=homes).order_by("pk") if row.survivor().pk == paper.pk]
     if not rows:
         return None
     own, *others = rows
