@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,7 +16,10 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from newsletter import sources, subscribers
-from newsletter.desk import machine  # noqa: F401 (registers schedule and accounts)
+from newsletter.desk import (
+    machine,  # noqa: F401 (registers schedule and accounts)
+    papers,
+)
 from newsletter.desk.pages import KeptPage, ReadOnlyPage
 from newsletter.matching import query
 from newsletter.models import (
@@ -85,6 +88,15 @@ class PaperPage(ReadOnlyPage):
     list_filter = ("listed_on", "has_code", "is_sample")
     search_fields = ("title", "=public_id", "=aliases__value")
     search_help_text = _("Words of a title, an arXiv id or a DOI")
+    change_form_outer_after_template = "paper/who.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        paper = Paper.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        shown = papers.context(request, paper) if paper else {}
+        response: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+        return response
 
 
 @admin.register(Issue)
