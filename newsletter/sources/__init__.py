@@ -19,7 +19,21 @@ from django.db import transaction
 from django.db.models import Q
 
 from newsletter.models import Outcome, Run, RunState, Source
-from newsletter.sources import _files, _opml, _outcome, _sample, _signals, arxiv, feed, github, hackernews, huggingface, mailbox, polite, snapshot
+from newsletter.sources import (
+    _files,
+    _opml,
+    _outcome,
+    _sample,
+    _signals,
+    arxiv,
+    feed,
+    github,
+    hackernews,
+    huggingface,
+    mailbox,
+    polite,
+    snapshot,
+)
 from newsletter.sources._files import FileReport, FilesReport
 from newsletter.sources._opml import OpmlReport
 from newsletter.sources.identity import Counts, store
@@ -357,6 +371,9 @@ def _book(
     with transaction.atomic():
         cursor, counts, settling = source.cursor, list[Counts](), dict(source.settling)
         for reading in sorted(readings, key=lambda one: one.day):
+            if reading.page and reading.page.signals is not None:
+                verdicts.append(_signals.store(reading.page, source, seen_at=now))
+                continue
             verdict, after = _outcome.judge(source, reading, cursor, settling, now)
             verdicts.append(verdict)
             if reading.page and verdict[0] != Outcome.LATE:

@@ -1,6 +1,6 @@
-"""Signals meet known papers: stars go to the paper, points and comments become a sighting. Nothing here makes a paper.
+"""Signals meet known papers: stars go to the paper and into a sighting, points and comments into a sighting only.
 
-Stars leave no sighting: to count them is no listing, and sightings are counted as independent sources.
+Nothing here makes a paper.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ def store(page: Page, source: Source, *, seen_at: datetime) -> tuple[Outcome, st
     """Within the caller's transaction. Safe to repeat: what did not change is not written."""
     signals = page.signals or ()
     met = _papers(signals)
-    starred = sum(_star(paper, found) for paper, found in met.items())
+    for paper, found in met.items():
+        _star(paper, found)
     told = _tell(met, source, seen_at)
     refused = f", {len(page.rejected)} refused ({page.rejected[0].reason})" if page.rejected else ""
     if not signals and not page.rejected:
         return Outcome.QUIET, "Nothing has changed there."
-    said = f"{len(signals)} read{refused}; {len(met)} papers known here, {starred + told} with a new count."
+    said = f"{len(signals)} read{refused}; {len(met)} papers known here, {told} with a new count."
     return (Outcome.PARTIAL if page.rejected and len(page.rejected) > len(signals) else Outcome.FRESH), said
 
 
@@ -62,32 +63,36 @@ def _survivor(paper: Paper) -> Paper:
     return paper
 
 
-def _star(paper: Paper, signals: list[Signal]) -> int:
+def _star(paper: Paper, signals: list[Signal]) -> None:
     stars = max((signal.stars for signal in signals if signal.stars is not None), default=None)
-    if stars is None or stars == paper.stars:
-        return 0
-    return Paper.objects.filter(pk=paper.pk).update(stars=stars)
+    if stars is not None and stars != paper.stars:
+        Paper.objects.filter(pk=paper.pk).update(stars=stars)
 
 
 def _tell(met: dict[Paper, list[Signal]], source: Source, seen_at: datetime) -> int:
-    """One sighting a paper with the sums of its stories, when they differ from the last one's."""
-    sums = {}
-    for paper, signals in met.items():
-        told = [signal for signal in signals if signal.points is not None]
-        if told:
-            first = min((signal.said_on for signal in told if signal.said_on), default=seen_at.astimezone(UTC).date())
-            sums[paper] = sum(signal.points or 0 for signal in told), sum(signal.comments or 0 for signal in told), first
+    """One sighting a paper with the sums of its stories, or its stars, when they differ from the last one's."""
     last = {}
-    for row in Sighting.objects.filter(source=source, paper__in=list(sums)).order_by("seen_at", "pk"):
-        last[row.paper_id] = (row.upvotes, row.comments)
-    ranked = sorted(sums.items(), key=lambda pair: (-pair[1][0], pair[0].pk))
-    rows = [
-        Sighting(source=source, paper=paper, seen_at=seen_at, listed_on=first, rank=rank, upvotes=points, comments=comments)
-        for rank, (paper, (points, comments, first)) in enumerate(ranked, 1)
-        if last.get(paper.pk) != (points, comments)
-    ]
+    for row in Sighting.objects.filter(source=source, paper__in=list(met)).order_by("seen_at", "pk"):
+        last[row.paper_id] = (row.upvotes, row.comments, row.stars)
+    counts = {paper: _counts(signals) for paper, signals in met.items()}
+    ranked = sorted(counts.items(), key=lambda pair: (-(pair[1][0] or 0), -(pair[1][2] or 0), pair[0].pk))
+    rows = []
+    for rank, (paper, (points, comments, stars)) in enumerate(ranked, 1):
+        if last.get(paper.pk) != (points, comments, stars):
+            first = min((one.said_on for one in met[paper] if one.said_on), default=seen_at.astimezone(UTC).date())
+            row = Sighting(source=source, paper=paper, seen_at=seen_at, listed_on=first, rank=rank)
+            row.upvotes, row.comments, row.stars = points, comments, stars
+            rows.append(row)
     Sighting.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def _counts(signals: list[Signal]) -> tuple[int | None, int | None, int | None]:
+    """(points, comments, stars); None = nobody says."""
+    points = [one.points for one in signals if one.points is not None]
+    comments = [one.comments for one in signals if one.comments is not None]
+    stars = max((one.stars for one in signals if one.stars is not None), default=None)
+    return (sum(points) if points else None, sum(comments) if comments else None, stars)
 
 
 def _chunks(values: set[str], size: int = _CHUNK) -> Iterable[list[str]]:

@@ -7,10 +7,11 @@ later value can be compared with it. Filled fields are never emptied.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 
 from newsletter.models import Paper, Sighting, Source
-from newsletter.sources.page import Record
+from newsletter.sources.page import Record, labs
 
 SIGNALS = ("upvotes", "comments", "stars")
 _TEXTS = ("title", "abstract", "summary", "url", "pdf_url", "code_url", "project_url", "license", "published_on")
@@ -41,7 +42,7 @@ def new_paper(record: Record, source: Source, listed_on: date, seen_at: datetime
 def update(paper: Paper, record: Record, source: Source, listed_on: date, seen_at: datetime) -> set[str]:
     """What the record says, but for votes and stars. The names of the fields that changed."""
     before = _state(paper)
-    _fill(paper, record, trust(source))
+    _fill(paper, replace(record, organizations=labs.names(record.organizations)), trust(source))
     _earliest(paper, listed_on, seen_at, seen_at if record.withdrawn else None)
     paper.is_sample = paper.is_sample and source.is_sample
     return _changed(paper, before)

@@ -18,7 +18,9 @@ _RULE = re.compile(r"[-%]{20,}\s*$")
 _START = re.compile(r"(?:arXiv|Paper)\s*(?P<cross>\(\*cross-listing\*\))?\s*:\s*(?P<id>[\w./-]+)(?P<after>.*)", re.IGNORECASE)
 _FIELD = re.compile(r"(?P<name>[A-Z][A-Za-z-]{2,20})(?: \([a-z ]+\))?: ?(?P<value>.*)")
 _DAY_MARK = re.compile(r"/\* (.{6,30}) \*/")
-_BEGINS = re.compile(r"^\\\\[ \t]*\r?\n(?:/\*.*\r?\n\\\\[ \t]*\r?\n(?:-+\r?\n\\\\[ \t]*\r?\n)?)?(?:arXiv|Paper)\b.{0,40}:", re.MULTILINE)
+_BEGINS = re.compile(
+    r"^\\\\[ \t]*\r?\n(?:/\*.*\r?\n\\\\[ \t]*\r?\n(?:-+\r?\n\\\\[ \t]*\r?\n)?)?(?:arXiv|Paper)\b.{0,40}:", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

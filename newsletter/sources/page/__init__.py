@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from newsletter.sources.page import _ids as ids
+from newsletter.sources.page import _labs as labs
 from newsletter.sources.page import _markup as markup
 from newsletter.sources.page import _text as text
 from newsletter.sources.page._malformed import Malformed, guarded
 
-__all__ = ["Malformed", "Page", "Record", "Rejected", "Signal", "guarded", "ids", "markup", "text"]
+__all__ = ["Malformed", "Page", "Record", "Rejected", "Signal", "guarded", "ids", "labs", "markup", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

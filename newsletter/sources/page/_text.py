@@ -14,7 +14,9 @@ _LONGEST = 20_000  # characters looked at; the longest abstract of the field has
 _JOINERS = "\u200c\u200d"  # needed by emoji and by Persian and Indic scripts
 _ADDRESS = re.compile(r"(?<![\w/@])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _ANCHOR = re.compile(r"<a\s[^<>]{0,500}>([^<>]{0,500})</a>", re.IGNORECASE)
-_TAG = re.compile(r"<(?:script|style)\b[^<>]{0,2000}>[^<]*|<[!/]?[A-Za-z][^<>]{0,2000}>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(?:script|style)\b[^<>]{0,2000}>[^<]*|<[!/]?[A-Za-z][A-Za-z0-9:-]{0,30}(?=[\s/>])[^<>]{0,2000}>", re.IGNORECASE
+)
 _URL = re.compile(r"https?://[^\s<>{}|\\^`\"]{3,490}")
 _CODE_HOSTS = {"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "anonymous.4open.science"}
 _DATA_HOSTS = {"zenodo.org", "figshare.com", "osf.io", "kaggle.com", "dataverse.harvard.edu", "datadryad.org"}
