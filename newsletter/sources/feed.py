@@ -37,6 +37,11 @@ def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modi
     return polite.get(str(params.get("url", "")), etag=etag, last_modified=last_modified)
 
 
+def rolling(params: Mapping[str, Any]) -> bool:
+    """A feed shows its newest entries, whatever the day."""
+    return True
+
+
 def parse(data: bytes, *, day: date | None = None) -> Page:
     """An entry's own day is its listed day; the page's is the feed's update, else its newest entry's. Raises Malformed."""
     if _is_json(data):

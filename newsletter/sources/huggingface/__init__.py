@@ -38,6 +38,11 @@ def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modi
     return polite.Fetched(answers=tuple(answer for day in days for answer in _day(params, day)))
 
 
+def rolling(params: Mapping[str, Any]) -> bool:
+    """The trending list is no day's."""
+    return params.get("page") == "trending"
+
+
 def past(params: Mapping[str, Any], *, day: date) -> polite.Fetched:
     """That day's list as it stands now. Nobody keeps what was trending then: for that list no answer."""
     return polite.Fetched(answers=() if params.get("page") == "trending" else _day(params, day))
