@@ -26,12 +26,14 @@ from newsletter.sources import (
     _sample,
     _signals,
     arxiv,
+    biorxiv,
     feed,
     github,
     hackernews,
     huggingface,
     mailbox,
     polite,
+    pubmed,
     snapshot,
 )
 from newsletter.sources._files import FileReport, FilesReport
@@ -90,6 +92,8 @@ class Kind(Protocol):
 
 KINDS: dict[str, Kind] = {
     "huggingface": cast(Kind, huggingface),
+    "biorxiv": cast(Kind, biorxiv),
+    "pubmed": cast(Kind, pubmed),  # before all that refuse a document type
     "arxiv": cast(Kind, arxiv),
     "mailbox": cast(Kind, mailbox),
     "feed": cast(Kind, feed),
@@ -101,6 +105,15 @@ KINDS: dict[str, Kind] = {
 log = logging.getLogger("newsletter.sources")
 
 _SHIPPED_CATEGORIES = ("cs.CL", "cs.LG", "cs.CV", "cs.AI", "cs.DC", "eess.IV", "stat.ML")
+_SHIPPED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("hf-trending", {"name": "Hugging Face Trending", "kind": "huggingface", "params": {"page": "trending"}, "is_trending": True}),
+    ("biorxiv-bioinformatics", {"name": "bioRxiv bioinformatics", "kind": "biorxiv",
+                                "params": {"server": "biorxiv", "category": "bioinformatics"}}),
+    ("medrxiv-health-informatics", {"name": "medRxiv health informatics", "kind": "biorxiv",
+                                    "params": {"server": "medrxiv", "category": "health informatics"}}),
+    ("pubmed", {"name": pubmed.NAME, "kind": "pubmed", "enabled": False,
+                "params": {"query": '"machine learning"[tiab] AND "clinical trial"[pt]'}}),
+)  # fmt: skip
 _ERROR_MINUTES = 60
 _LONGEST_ERROR_WAIT = timedelta(days=1)
 _LEASE = timedelta(minutes=15)
@@ -272,6 +285,8 @@ def default_sources() -> None:
             slug=f"arxiv-{category.lower().replace('.', '-')}",
             defaults={"name": f"arXiv {category}", "kind": "arxiv", "params": {"category": category}, "every_minutes": 180},
         )
+    for slug, defaults in _SHIPPED:
+        Source.objects.get_or_create(slug=slug, defaults={"every_minutes": 360} | defaults)
     for slug, module, minutes in (("github-stars", github, 360), ("hacker-news", hackernews, 180)):
         row = {"name": module.NAME, "kind": module.__name__.rpartition(".")[2], "every_minutes": minutes}
         Source.objects.get_or_create(slug=slug, defaults=row)

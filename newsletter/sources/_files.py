@@ -23,9 +23,6 @@ _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b
           (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
 # Of kinds that are not built, by what stands near the beginning: said, so that nobody looks for an error of his own.
 _LATER = (
-    (re.compile(rb"openarchives\.org/OAI|<OAI-PMH"), "OAI-PMH"),
-    (re.compile(rb"<(?:!DOCTYPE )?(?:PubmedArticleSet|eSearchResult)|\"esearchresult\""), "PubMed"),
-    (re.compile(rb"\"messages\"\s*:\s*\[[^\]]*\"cursor\""), "an answer of bioRxiv"),
     (re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),
 )
 _HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", re.IGNORECASE)

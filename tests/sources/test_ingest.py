@@ -157,7 +157,7 @@ def test_a_source_that_cannot_be_read_at_all_is_broken_and_nothing_is_raised(kin
 def test_a_mistake_of_ours_costs_one_source_and_is_logged(server, monkeypatch, caplog):
     place = source(kind="arxiv", params={"url": server.url_for("/rss")})
     arxiv(server, date(2026, 1, 7), 1)
-    monkeypatch.setattr("newsletter.sources.arxiv._record", lambda *args: 1 // 0)
+    monkeypatch.setattr("newsletter.sources.arxiv._feed._announced", lambda *args: 1 // 0)
     report = ingest(place, now=NOW)
     assert (report.outcome, "ZeroDivisionError" in report.reason, "ZeroDivisionError" in caplog.text) == ("BROKEN", True, True)
 

@@ -45,8 +45,11 @@ def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modi
 def past(params: Mapping[str, Any], *, day: date) -> polite.Fetched:
     """What OAI-PMH has for that datestamp, a category after the other, to the end of each list.
 
+    No answer where `url` leads elsewhere and `oai_url` says no place: then it is not ours to know.
     Raises polite.Unavailable, Refused, Malformed for the first part; a later one that fails is an answer with its error.
     """
+    if params.get("url") and not params.get("oai_url"):
+        return polite.Fetched()
     base = str(params.get("oai_url") or _OAI)
     answers: list[polite.Answer] = []
     for category in _categories(params):
