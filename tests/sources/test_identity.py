@@ -2,7 +2,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from newsletter.models import Alias, Paper, Sighting
 from newsletter.sources import identity
@@ -46,7 +46,7 @@ def test_an_unchanged_page_writes_nothing_and_asks_little(django_assert_max_num_
     place = source()
     batch = [record(f"Paper Number {n} of the Day", arxiv=f"2601.{n:05d}", upvotes=n) for n in range(1, 120)]
     first = put(place, *batch)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5 if connection.vendor == "postgresql" else 4):  # there one more, to queue
         again = put(place, *batch, at=NOW + timedelta(hours=3))
     assert (first.new, first.merged, again.new, again.merged) == (119, 0, 0, 119)
     assert Sighting.objects.count() == 119
