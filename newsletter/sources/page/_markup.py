@@ -13,6 +13,7 @@ from lxml import etree
 
 from newsletter.sources.page._malformed import Malformed
 
+_MOST_NODES = 300_000  # a node costs up to 300 bytes of memory; 2,000 papers have some 60,000
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 
@@ -75,6 +76,8 @@ def tree(data: bytes, *, doctypes: frozenset[str] = frozenset()) -> etree._Eleme
         data = data[: named.start()] + data[named.end() :]
     if not root_name(data):
         raise Malformed("it is no XML document")
+    if data.count(b"<") > _MOST_NODES:
+        raise Malformed(f"the XML has over {_MOST_NODES} tags, which no list of papers has")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         return etree.fromstring(data, parser)
@@ -120,8 +123,11 @@ def barrier(data: bytes) -> str:
 
 def from_json(data: bytes) -> Any:
     """Raises Malformed for anything that is no JSON, ends too early or nests deeper than Python goes."""
+    text = decoded(data)
+    if text.count("{") + text.count("[") > _MOST_NODES:
+        raise Malformed(f"the JSON has over {_MOST_NODES} lists and objects, which no list of papers has")
     try:
-        return json.loads(decoded(data))
+        return json.loads(text)
     except RecursionError:
         raise Malformed("the JSON is nested too deeply") from None
     except ValueError as error:
