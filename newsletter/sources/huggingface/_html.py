@@ -54,7 +54,7 @@ def parse(data: bytes, *, day: date | None = None) -> Page:
 
 
 def _hydrations(soup: BeautifulSoup) -> Iterator[dict[str, Any]]:
-    for node in soup.find_all(attrs={"data-props": True}):
+    for node in soup.select("[data-props]"):
         try:
             props = markup.from_json(str(node["data-props"]).encode())
         except Malformed:
