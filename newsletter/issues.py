@@ -6,7 +6,7 @@ at once leave the same rows as one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -105,7 +105,7 @@ def archive(day: date, *, now: datetime) -> Issue:
     """The ARCHIVED issue of a back-filled day, number -YYYYMMDD, with the papers listed on it. It mails nobody.
 
     Papers first read at `now` become NEW here, so that no open issue offers them; papers offered before are shown as
-    AGAIN, unless hidden. Call it in the transaction that stored them. Safe to repeat: rows are added, none is changed.
+    AGAIN, unless hidden. Call it in the transaction that stored them. Safe to repeat: rows are added, and signals are as of now.
     """
     with transaction.atomic():
         issue, _ = Issue.objects.get_or_create(
@@ -121,7 +121,7 @@ def archive(day: date, *, now: datetime) -> Issue:
         for pk in shown.order_by("id").values_list("id", flat=True).distinct():
             rows.append(Candidate(issue=issue, paper_id=pk, kind=CandidateKind.AGAIN, reasons=[AgainReason.LISTED]))
         Candidate.objects.bulk_create(rows, ignore_conflicts=True)
-        _refresh(issue, day, of={row.paper_id for row in rows})
+        _refresh(issue, day)
     return issue
 
 
