@@ -41,7 +41,7 @@ def _papers(signals: Iterable[Signal]) -> dict[Paper, list[Signal]]:
     met: dict[Paper, list[Signal]] = {}
     for signal in signals:
         own = [by_alias[key] for key in signal.aliases if key in by_alias]
-        for paper in own[:1] or by_code.get(signal.repository, ()):
+        for paper in own[:1] or by_code.get(signal.repository, []):
             met.setdefault(_survivor(paper), []).append(signal)
     return met
 

@@ -187,10 +187,8 @@ def _record(entry: Mapping[str, Any]) -> Record:
     link = text.web_url(entry.get("link")) or text.web_url(entry.get("id"))
     number, doi = _paper_behind(entry, link)
     authors = _authors(entry)
-    if number or doi or not link:
-        aliases = ids.aliases(arxiv=number, doi=doi, title=title, authors=authors)
-    else:  # a post stands for itself: the next week's has the same title
-        aliases = ids.aliases(url=link)
+    post = link and not (number or doi)  # it stands for itself: the next week's has the same title
+    aliases = ids.aliases(url=link) if post else ids.aliases(arxiv=number, doi=doi, title=title, authors=authors)
     if not (number or doi):
         words = " ".join(words.split()[:_EXCERPT_WORDS])
     code = text.code_link(words)

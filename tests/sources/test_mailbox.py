@@ -1,6 +1,5 @@
 """Mails of arXiv and Google Scholar, dropped into a folder."""
 
-import os
 from datetime import UTC, date, datetime
 
 import pytest
@@ -148,5 +147,5 @@ def test_a_mail_that_is_still_being_written_stays(folder):
 def test_the_folder_lies_in_the_data_folder(folder):
     with pytest.raises(polite.Refused):
         mailbox.fetch({"folder": "../.."}, now=NOW)
-    os.symlink(folder.parent, folder / "link")
+    (folder / "link").symlink_to(folder.parent)
     assert mailbox.fetch({}, now=NOW).unchanged

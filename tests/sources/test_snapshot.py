@@ -40,9 +40,7 @@ def test_a_saved_web_page_of_the_listing_is_read(page):
 
 
 @samples.needed
-@pytest.mark.parametrize(
-    ("name", "want"), [pair for pair in samples.expected("text-snapshots/other") + samples.expected("seeds/002")]
-)
+@pytest.mark.parametrize(("name", "want"), samples.expected("text-snapshots/other") + samples.expected("seeds/002"))
 def test_the_listing_as_a_web_page_says_what_its_text_says(name, want):
     text = samples.data(name).decode()
     page = "<html><body>" + "".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines()) + "</body></html>"

@@ -7,7 +7,6 @@ what it holds is stored (`settle`): after a crash it is read again, and reading 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -15,7 +14,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 
@@ -52,7 +51,7 @@ def settle(params: Mapping[str, Any], got: polite.Fetched) -> None:
             continue
         target = folder / (_DONE if _readable(data) else _UNREAD)
         target.mkdir(exist_ok=True)
-        os.replace(path, target / f"{number[:12]}-{path.name[-100:]}")
+        path.replace(target / f"{number[:12]}-{path.name[-100:]}")
 
 
 def parse(data: bytes, *, day: date | None = None) -> Page:
@@ -113,7 +112,7 @@ def _readable(data: bytes) -> bool:
 
 def _mail(data: bytes) -> EmailMessage | None:
     """None when the bytes do not begin with header lines."""
-    return cast(EmailMessage, message_from_bytes(data, policy=policy.default)) if _HEAD.match(data[:50_000]) else None
+    return message_from_bytes(data, policy=policy.default) if _HEAD.match(data[:50_000]) else None
 
 
 def _bodies(mail: EmailMessage) -> dict[str, str]:
