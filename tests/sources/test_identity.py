@@ -182,3 +182,24 @@ def test_two_workers_meet_the_same_papers_at_once(tmp_path):
     with threads_share_the_database(tmp_path) as shared:
         shared.all_at_once(lambda number: put(source(f"w{number}"), *batch), times=4)
         assert shared.ask(lambda: (Paper.objects.count(), Alias.objects.count(), Sighting.objects.count())) == (39, 78, 156)
+
+
+def test_a_text_that_fits_two_papers_of_one_title_and_author_stays_apart_for_good():
+    """A work withdrawn and submitted anew: same title, same author, another id."""
+    put(source(), record(arxiv="2601.00001"), record(arxiv="2601.00002"))
+    put(source("again"), record(arxiv="2601.00002", upvotes=3), record(arxiv="2601.00001"))
+    assert alive().count() == 2
+    texts = source("texts")
+    first = put(texts, record())
+    again = put(texts, record())
+    assert (first.new, again.new, alive().count()) == (1, 0, 3)
+    assert Sighting.objects.filter(source=texts).count() == 1
+    bare = put(source("bare"), record(authors=()))
+    assert bare.new == 1
+
+
+def test_a_thousand_titles_without_authors_are_asked_in_parts():
+    texts = source("texts", kind="snapshot")
+    batch = [record(f"Paper Number {n} of a Long List", authors=()) for n in range(1_200)]
+    assert put(texts, *batch).new == 1_200
+    assert put(texts, *batch).merged == 1_200

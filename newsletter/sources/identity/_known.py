@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -45,6 +46,7 @@ class Entry:
 class Known:
     """The aliases that the page's records may meet, and what this page adds."""
 
+    slug: str
     owner: dict[Key, Entry]
     rows: dict[Key, Alias]
     by_title: dict[str, set[Key]] = field(default_factory=dict)
@@ -54,16 +56,19 @@ class Known:
 
     @classmethod
     def of(cls, records: Sequence[Record], source: Source) -> Known:
-        """One query; one more for titles without author that met nothing, for merged papers, and to compare ids."""
+        """One query; one more (per 300) for titles that may have namesakes or met nothing without their author, for merged papers, and to compare ids."""
         keys = {key for record in records for key in keys_of(record, source)}
+        keys |= {key for record in records if (key := _namesake(keys_of(record, source), source.slug))}
         exact = {value for _, value in keys} | {_bare(value) for scheme, value in keys if scheme == "title"}
         aliases = list(Alias.objects.filter(value__in=exact).select_related("paper")) if exact else []
         met = {(alias.scheme, alias.value) for alias in aliases}
         bare = {value for scheme, value in keys - met if scheme == "title" and value.endswith(":")}
-        aliases += _with_any_author(bare)
+        ranges = [(value, value[:-1] + ";") for value in bare] + _namesakes(records, source)
+        found = {(alias.scheme, alias.value): alias for alias in [*aliases, *_titles_in(ranges)]}
+        aliases = list(found.values())
         entries = _entries(aliases)
         owner = {(alias.scheme, alias.value): entries[alias.paper_id] for alias in aliases}
-        known = cls(owner=owner, rows={(alias.scheme, alias.value): alias for alias in aliases})
+        known = cls(slug=source.slug, owner=owner, rows={(alias.scheme, alias.value): alias for alias in aliases})
         known.entries = list(dict.fromkeys(entry.root() for entry in owner.values()))
         for key in owner:
             known._index(key)
@@ -72,6 +77,9 @@ class Known:
 
     def meet(self, keys: list[Key]) -> Entry | None:
         """The paper that these ids belong to, None for a new one. Merges what they prove to be one."""
+        apart = _namesake(keys, self.slug)
+        if apart and apart[0] == "url" and apart in self.owner:
+            return self.owner[apart].root()
         strong = [key for key in keys if key[0] in _STRONG]
         own = {key for key in keys if key[0] in ("arxiv", "doi")}
         reached = [key for key in strong if key in self.owner and not _rivals(self.owner[key].root().strong, own, "arxiv")]
@@ -90,7 +98,7 @@ class Known:
         entry = entry.root()
         if entry.paper.pk is None and entry not in self.entries:
             self.entries.append(entry)
-        for key in keys:
+        for key in filter(None, (*keys, self._second_name(entry, keys))):
             if key not in self.owner:
                 self.owner[key] = entry
                 self.claimed.append((key, entry))
@@ -100,7 +108,15 @@ class Known:
 
     def shown_under(self, entry: Entry, keys: list[Key]) -> Alias | None:
         """After `write`: the record's most trusted id that is this paper's."""
-        return next((self.rows[key] for key in keys if self.owner[key].root() is entry.root()), None)
+        second = _namesake(keys, self.slug)
+        mine = (key for key in (*keys, second) if key and key in self.owner)
+        return next((self.rows[key] for key in mine if self.owner[key].root() is entry.root()), None)
+
+    def _second_name(self, entry: Entry, keys: list[Key]) -> Key | None:
+        """What a paper is kept under whose title is another's, word for word: so that two are seen to fit."""
+        title = next((key for key in keys if key[0] == "title"), None)
+        taken = title in self.owner and self.owner[title].root() is not entry if title else False
+        return _namesake(keys, self.slug) if taken else None
 
     def write(self, *, at: datetime) -> None:
         """Papers, then what was merged, then the new aliases in one order for all workers (no deadlock)."""
@@ -119,7 +135,11 @@ class Known:
     def _fits(self, title: Key, own: set[Key], *, idless: bool) -> list[tuple[Key, Entry]]:
         """Papers with this title, first author equal or unknown, and no other id of a scheme that `own` has."""
         if idless and title in self.owner:
-            return [(title, self.owner[title].root())]
+            same = [key for key in self.by_title[_bare(title[1])] if key == title or key[1].startswith(f"{title[1]}#")]
+            decided = title in self.rows and self.rows[title].locked
+            return [
+                (key, entry) for entry, key in {self.owner[key].root(): key for key in ([title] if decided else same)}.items()
+            ]
         bare = title[1].endswith(":")
         found: dict[Entry, Key] = {}
         for key in self.by_title.get(_bare(title[1]), ()):
@@ -179,12 +199,34 @@ def _bare(fingerprint: str) -> str:
     return fingerprint.partition(":")[0] + ":"
 
 
-def _with_any_author(bare: Iterable[str]) -> list[Alias]:
-    """Aliases of these titles whatever the author: ranges, which the unique index serves."""
-    wanted = Q()
-    for value in sorted(bare):
-        wanted |= Q(scheme="title", value__gte=value, value__lt=value[:-1] + ";")
-    return list(Alias.objects.filter(wanted).select_related("paper")) if wanted else []
+def _namesake(keys: list[Key], slug: str) -> Key | None:
+    """The second name of a record with this title: with its id; without any, one in its own source."""
+    title = next((value for scheme, value in keys if scheme == "title"), None)
+    if title is None:
+        return None
+    if all(scheme == "title" for scheme, _ in keys):
+        return "url", f"title:{slug}:{title}"[:300]
+    own = next((value for scheme, value in keys if scheme in ("arxiv", "doi")), None)
+    return ("title", f"{title}#{hashlib.sha256(own.encode()).hexdigest()[:12]}") if own else None
+
+
+def _namesakes(records: Sequence[Record], source: Source) -> list[tuple[str, str]]:
+    """Where the second names of others stand, for records with a title and an author but no id."""
+    wanted = [keys_of(record, source) for record in records]
+    titles = {keys[0][1] for keys in wanted if len(keys) == 1 and keys[0][0] == "title" and not keys[0][1].endswith(":")}
+    return [(f"{title}#", f"{title}$") for title in titles]
+
+
+def _titles_in(ranges: Sequence[tuple[str, str]]) -> list[Alias]:
+    """Aliases of titles in these ranges, which the unique index serves; some hundreds a query, as SQLite allows."""
+    found: list[Alias] = []
+    ordered = sorted(ranges)
+    for start in range(0, len(ordered), 300):
+        wanted = Q()
+        for low, high in ordered[start : start + 300]:
+            wanted |= Q(scheme="title", value__gte=low, value__lt=high)
+        found += Alias.objects.filter(wanted).select_related("paper")
+    return found
 
 
 def _entries(aliases: Sequence[Alias]) -> dict[int, Entry]:
