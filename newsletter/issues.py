@@ -237,7 +237,12 @@ def _refresh(issue: Issue, today: date) -> int:
 
 def _sources_of(papers: Iterable[int]) -> dict[int, set[int]]:
     seen: dict[int, set[int]] = {}
-    pairs = Sighting.objects.filter(paper_id__in=papers).exclude(source__kind="github").values_list("paper_id", "source_id").distinct()
+    pairs = (
+        Sighting.objects.filter(paper_id__in=papers)
+        .exclude(source__kind="github")
+        .values_list("paper_id", "source_id")
+        .distinct()
+    )
     for paper, source in pairs:
         seen.setdefault(paper, set()).add(source)
     return seen

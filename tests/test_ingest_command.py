@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,7 @@ from django.urls import reverse
 from newsletter import delivery, issues, tasks
 from newsletter.delivery.alerts import plan_alerts
 from newsletter.desk import unfold_settings
-from newsletter.models import Act, Candidate, Delivery, Issue, Outcome, Paper, Run, Sighting, Source
+from newsletter.models import Act, Candidate, Delivery, Issue, Paper, Run, Sighting, Source
 from newsletter.sources import KINDS, polite
 from tests.sources import samples
 from tests.sources.making import page, record
@@ -51,7 +52,9 @@ def ran(*args):
 def test_a_backfilled_day_becomes_an_archived_issue_that_no_open_issue_offers(place):
     said = ran("ingest", "--since", "2026-01-05", "--at", NOW.isoformat(), "--json")
     lines = [json.loads(line) for line in said.splitlines()]
-    assert [(line["day"], line["outcome"], line["new"]) for line in lines] == [(f"2026-01-0{day}", "FRESH", 1) for day in range(5, 9)]
+    assert [(line["day"], line["outcome"], line["new"]) for line in lines] == [
+        (f"2026-01-0{day}", "FRESH", 1) for day in range(5, 9)
+    ]
     assert list(Issue.objects.order_by("-number").values_list("number", "state")) == [
         (-20260105, "ARCHIVED"), (-20260106, "ARCHIVED"), (-20260107, "ARCHIVED"), (-20260108, "ARCHIVED"),
     ]  # fmt: skip
@@ -96,7 +99,9 @@ def test_a_dry_run_of_the_sources_stores_nothing(place):
 
 @samples.needed
 def test_a_dry_run_of_a_folder_is_one_object_a_file():
-    lines = [json.loads(line) for line in ran("ingest", "--dry-run", "--json", "--from", str(samples.ROOT / "hf" / "api")).splitlines()]
+    lines = [
+        json.loads(line) for line in ran("ingest", "--dry-run", "--json", "--from", str(samples.ROOT / "hf" / "api")).splitlines()
+    ]
     assert len(lines) == 9 and {line["kind"] for line in lines if line["papers"]} == {"huggingface"}
     assert Paper.objects.count() == 0
     with pytest.raises(CommandError, match="There is no"):
@@ -126,7 +131,7 @@ def test_an_alert_leaves_with_its_sentence(place, monkeypatch):
     run = tasks.run_stage("ingest", now=NOW)
     assert run.report["alerts"] == 1
     (file,) = delivery.send(now=NOW).files
-    assert "It is down." in open(file, encoding="utf-8", errors="replace").read()
+    assert "It is down." in Path(file).read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.fixture
@@ -180,4 +185,3 @@ def test_the_bench_leaves_nothing_and_an_unchanged_batch_costs_the_same_at_any_s
     small, large = report["rows"]
     assert small["unchanged_queries"] == large["unchanged_queries"] <= 10
     assert small["new_papers_per_s"] > 0 and Paper.objects.count() == Source.objects.count() == 0
-    assert Outcome.NEVER

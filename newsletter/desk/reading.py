@@ -56,6 +56,4 @@ def _source(request: HttpRequest, pk: int) -> Source:
 
 
 def _record(request: HttpRequest, verb: str, source: Source, outcome: str) -> None:
-    acts.record(
-        actor=actor(request), verb=verb, target=f"source {source.pk}", details={"outcome": outcome}, now=timezone.now()
-    )
+    acts.record(actor=actor(request), verb=verb, target=f"source {source.pk}", details={"outcome": outcome}, now=timezone.now())

@@ -349,7 +349,9 @@ def _past(source: Source, days: Sequence[date], now: datetime) -> list[_outcome.
     """The lists of days gone by, where the kind can bring them. Raises nothing for the source's fault."""
     past = getattr(KINDS.get(source.kind), "past", None)
     readings: list[_outcome.Reading] = []
-    for day in days if past else ():
+    if past is None:
+        return readings
+    for day in days:
         try:
             readings += [_read(source, replace(answer, day=day), now) for answer in past(source.params, day=day).answers]
         except (polite.Unavailable, polite.Refused, Malformed) as error:

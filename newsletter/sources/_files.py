@@ -22,9 +22,7 @@ _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
           (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
 # Of kinds that are not built, by what stands near the beginning: said, so that nobody looks for an error of his own.
-_LATER = (
-    (re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),
-)
+_LATER = ((re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),)
 _HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", re.IGNORECASE)
 _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
@@ -84,9 +82,7 @@ def ingest(path: Path, kinds: Mapping[str, _Kind], *, now: datetime) -> FilesRep
     return FilesReport(files=tuple(reports), now=moment, unreadable=not read)
 
 
-def parsed(
-    path: Path, kinds: Mapping[str, _Kind], *, now: datetime
-) -> Iterator[tuple[Path, str, Page | None, str, str]]:
+def parsed(path: Path, kinds: Mapping[str, _Kind], *, now: datetime) -> Iterator[tuple[Path, str, Page | None, str, str]]:
     """(file, kind, page, outcome, reason) of each file; the last two say why there is no page. Stores nothing."""
     if not path.exists():
         yield path, "", None, Outcome.BROKEN, "There is no such file or folder."

@@ -126,7 +126,12 @@ def test_a_true_small_day_is_partial_then_fresh_after_a_day_and_an_equal_reading
 
 def test_a_small_day_that_changes_begins_to_settle_anew(feed):
     with_history(feed)
-    for hours, numbers, outcome in ((0, (1,), "PARTIAL"), (24, (1, 2), "PARTIAL"), (30, (1, 2), "PARTIAL"), (48, (1, 2), "FRESH")):
+    for hours, numbers, outcome in (
+        (0, (1,), "PARTIAL"),
+        (24, (1, 2), "PARTIAL"),
+        (30, (1, 2), "PARTIAL"),
+        (48, (1, 2), "FRESH"),
+    ):
         feed.serve(numbers=numbers)
         assert (hours, ingest(feed.place, now=NOW + timedelta(hours=hours)).outcome) == (hours, outcome)
 
@@ -139,7 +144,11 @@ def test_a_quarter_of_the_median_is_the_line(feed, size, outcome):
 
 
 def test_a_page_that_declares_more_than_it_holds_is_partial_for_good(feed, monkeypatch):
-    page = Page(records=(record(arxiv="2601.00001"), record("Another Study of the Lists", arxiv="2601.00002")), listed_on=FRIDAY, declared=7)
+    page = Page(
+        records=(record(arxiv="2601.00001"), record("Another Study of the Lists", arxiv="2601.00002")),
+        listed_on=FRIDAY,
+        declared=7,
+    )
     monkeypatch.setitem(KINDS, "feed_of_a_day", fake_kind(parse=lambda data, day=None: page))
     for days in (0, 2):
         feed.serve()
@@ -252,7 +261,10 @@ def test_a_server_that_cuts_every_list_at_fifty_is_read_to_the_end(server):
 
 
 def test_what_an_outage_missed_is_caught_up_by_the_next_run(server):
-    days = {f"2026-01-{day:02d}": [{"paper": {"id": f"2601.{day:05d}", "title": f"Paper of the Day Number {day}"}}] for day in range(1, 10)}
+    days = {
+        f"2026-01-{day:02d}": [{"paper": {"id": f"2601.{day:05d}", "title": f"Paper of the Day Number {day}"}}]
+        for day in range(1, 10)
+    }
     server.expect_request("/api").respond_with_handler(lambda request: Response(json.dumps(days.get(request.args["date"], []))))
     place = source(kind="huggingface", params={"url": server.url_for("/api")})
     ingest(place, now=NOW - timedelta(days=6))

@@ -1,5 +1,6 @@
 """Politeness over all processes, against a local server that counts and misbehaves."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -72,8 +73,6 @@ def test_threads_and_another_process_ask_one_at_a_time_with_a_pause_between(serv
         if connection.vendor == "postgresql":
             password = f":{names['PASSWORD']}" if names["PASSWORD"] else ""
             address = f"postgresql://{names['USER']}{password}@{names['HOST']}:{names['PORT'] or 5432}/{names['NAME']}"
-        import os
-
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, url, str(PAUSE)],
             cwd=ROOT,
@@ -87,7 +86,12 @@ def test_threads_and_another_process_ask_one_at_a_time_with_a_pause_between(serv
 
 @pytest.mark.django_db
 def test_all_hosts_of_arxiv_share_one_permit_and_three_seconds():
-    hosts = ("https://rss.arxiv.org/rss/cs.CL", "https://export.arxiv.org/api/query", "https://oaipmh.arxiv.org/oai", "http://arxiv.org:80/list")
+    hosts = (
+        "https://rss.arxiv.org/rss/cs.CL",
+        "https://export.arxiv.org/api/query",
+        "https://oaipmh.arxiv.org/oai",
+        "http://arxiv.org:80/list",
+    )
     assert {_permit.name_of(url) for url in hosts} == {"arxiv.org"}
     assert _permit.FAMILIES["arxiv.org"] == 3.0
     assert _permit.name_of("https://notarxiv.org/") == "notarxiv.org"
@@ -114,7 +118,7 @@ def test_after_a_429_nobody_is_asked_for_an_hour_then_two(server):
         with pytest.raises(Unavailable, match="429") as caught:
             polite.get(url)
         assert not isinstance(caught.value, NotYet) and caught.value.wait_seconds == hours * 3600
-        with pytest.raises(NotYet, match="too often.*asked again after"):
+        with pytest.raises(NotYet, match=r"too often.*asked again after"):
             polite.get(url)
         Permit.objects.update(next_allowed_at=datetime.now(UTC))
     assert len(server.log) == 3
@@ -169,7 +173,10 @@ def test_retry_after_is_read_as_number_and_date(value, seconds):
 def test_a_host_that_rests_postpones_a_source_and_changes_nothing_else(server):
     place = source(kind="feed", params={"url": server.url_for("/a")}, outcome=Outcome.FRESH, cursor="2026-01-06:x")
     Permit.objects.create(
-        host=_permit.name_of(server.url_for("/a")), next_allowed_at=datetime.now(UTC) + timedelta(hours=3), fails=1, said="It rests"
+        host=_permit.name_of(server.url_for("/a")),
+        next_allowed_at=datetime.now(UTC) + timedelta(hours=3),
+        fails=1,
+        said="It rests",
     )
     report = ingest(place, now=NOW)
     assert (report.outcome, place.outcome, place.cursor, place.fails) == ("FRESH", "FRESH", "2026-01-06:x", 0)
@@ -248,5 +255,9 @@ def test_interfaces_published_for_programs_have_terms_instead():
     def never(url):
         raise AssertionError(url)
 
-    for url in ("https://export.arxiv.org/api/query?id_list=1", "https://rss.arxiv.org/rss/cs.CL", "https://huggingface.co/api/daily_papers"):
+    for url in (
+        "https://export.arxiv.org/api/query?id_list=1",
+        "https://rss.arxiv.org/rss/cs.CL",
+        "https://huggingface.co/api/daily_papers",
+    ):
         assert polite._robots.delay(url, never) == 0.0

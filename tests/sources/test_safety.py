@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -73,7 +74,10 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("target", ["http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost/x", "ftp://example.org/x", "http://inside.example.org/x"])
+@pytest.mark.parametrize(
+    "target",
+    ["http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost/x", "ftp://example.org/x", "http://inside.example.org/x"],
+)
 def test_a_redirect_inside_is_refused(settings, monkeypatch, target):
     settings.ALLOW_PRIVATE_FETCH = True
     with HTTPServer() as server:
@@ -95,7 +99,6 @@ def test_headers_that_drip_end_at_the_total(settings, monkeypatch):
     settings.ALLOW_PRIVATE_FETCH = True
     monkeypatch.setattr(polite, "_TOTAL_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        import threading
 
         def drip():
             line, _ = listener.accept()
@@ -134,7 +137,9 @@ LAUGHS = b'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a "ha"><!ENTITY b "&a;&a
 MANY = b"[" + b"{}," * 3_000_000 + b"{}]"
 DEEP_JSON = b'[{"paper":{"id":"2601.00001","title":' + b"[" * 5000 + b"]" * 5000 + b"}}]"
 DEEP_XML = b'<rss version="2.0"><channel><title>rss.arxiv.org/</title>' + b"<a>" * 5000 + b"</a>" * 5000 + b"</channel></rss>"
-DEEP_HTML = b'<!DOCTYPE html><html><head><title>Daily Papers - Hugging Face</title></head><body>' + b"<div>" * 5000 + b"</div>" * 5000 + b"</body></html>"
+DEEP_HTML = (
+    b"<!DOCTYPE html><html><head><title>Papers</title></head><body>" + b"<div>" * 5000 + b"</div>" * 5000 + b"</body></html>"
+)
 
 
 @pytest.mark.parametrize("data", [LAUGHS, DEEP_JSON, DEEP_XML, DEEP_HTML], ids=["entities", "json", "xml", "html"])
@@ -192,9 +197,12 @@ print(peak // 1024, len(refused), "|".join(refused))
 
 def test_bombs_and_the_largest_answers_stay_under_300_mb(tmp_path):
     bomb = gzip.compress(b"0" * 1024 * 1024 * 200, compresslevel=9)
+    paper = b'{"paper":{"id":"2601.00001","title":"A Title of Some Words","summary":"' + b"x" * 3000 + b'"}}'
     files = {
-        "huggingface": b"[" + b",".join([b'{"paper":{"id":"2601.00001","title":"A Title of Some Words","summary":"' + b"x" * 3000 + b'"}}'] * 3200) + b"]",
-        "arxiv": b'<rss version="2.0"><channel><title>t</title>' + b"<item><title>A</title></item>" * 350_000 + b"</channel></rss>",
+        "huggingface": b"[" + b",".join([paper] * 3200) + b"]",
+        "arxiv": b'<rss version="2.0"><channel><title>t</title>'
+        + b"<item><title>A</title></item>" * 350_000
+        + b"</channel></rss>",
         "huggingface ": MANY,
         "feed": LAUGHS,
         "pubmed": b"<a>" + b"<b/>" * 2_500_000 + b"</a>",

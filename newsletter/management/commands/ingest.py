@@ -81,7 +81,9 @@ class Command(StageCommand):
                 bar.update(task, description=f"{report.source.slug} {day}: {report.outcome}")
                 line = {"day": day.isoformat(), "source": report.source.slug, "outcome": report.outcome, "reason": report.reason,
                         "new": report.new, "merged": report.merged, "rejected": report.rejected}  # fmt: skip
-                said = f"{day}  {report.source.slug:16} {report.outcome:8} {report.new} new, {report.merged} known. {report.reason}"
+                said = (
+                    f"{day}  {report.source.slug:16} {report.outcome:8} {report.new} new, {report.merged} known. {report.reason}"
+                )
                 self.stdout.write(json.dumps(line, ensure_ascii=False) if as_json else said)
         if not filled and not as_json:
             self.stdout.write("Nothing to fill: every day since then is stored, or no enabled source keeps its past.")

@@ -135,7 +135,9 @@ def _ask(url: str, headers: dict[str, str], deadline: float) -> Fetched | str:
             return _once(client, url, headers)
     except httpx2.TimeoutException:
         late = time.monotonic() >= deadline
-        reason = f"{host} took longer than {_TOTAL_SECONDS:.0f} s to send its answer" if late else f"{host} did not answer in time"
+        reason = (
+            f"{host} took longer than {_TOTAL_SECONDS:.0f} s to send its answer" if late else f"{host} did not answer in time"
+        )
         failed = Unavailable(reason)
     except (httpx2.HTTPError, httpx2.InvalidURL, zlib.error, UnicodeError) as error:
         failed = Unavailable(f"{host} cannot be reached ({type(error).__name__})")

@@ -76,9 +76,9 @@ def went_wrong(url: str, *, status: int, wait_seconds: float, said: str) -> floa
     row, _ = Permit.objects.get_or_create(host=host, defaults={"next_allowed_at": _LONG_AGO})
     fails = row.fails + 1
     if status == 429:
-        wait = max(wait_seconds, 3600.0 * 2 ** min(fails - 1, 5))
+        wait = max(wait_seconds, 3600.0 * float(2 ** min(fails - 1, 5)))
     elif status in {0, 503} or status >= 500:
-        wait = max(wait_seconds, 0.0 if fails < 2 else min(60.0 * 4 ** min(fails - 2, 5), 6 * 3600.0))
+        wait = max(wait_seconds, 0.0 if fails < 2 else min(60.0 * float(4 ** min(fails - 2, 5)), 6 * 3600.0))
     else:
         return wait_seconds
     wait = min(wait, _DAY_SECONDS)

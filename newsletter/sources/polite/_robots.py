@@ -55,6 +55,8 @@ def _text(url: str, read: Callable[[str], bytes]) -> str:
         text = ""
     text = text[:_MOST_CHARS]
     Permit.objects.update_or_create(
-        host=host, defaults={"robots": text, "robots_at": now}, create_defaults={"robots": text, "robots_at": now, "next_allowed_at": now}
+        host=host,
+        defaults={"robots": text, "robots_at": now},
+        create_defaults={"robots": text, "robots_at": now, "next_allowed_at": now},
     )
     return text
