@@ -56,7 +56,7 @@ class Known:
 
     @classmethod
     def of(cls, records: Sequence[Record], source: Source) -> Known:
-        """One query; one more (per 300) for titles that may have namesakes or met nothing without their author, for merged papers, and to compare ids."""
+        """One query; more for titles with possible namesakes or of unknown author (300 each), merged papers, ids to compare."""
         keys = {key for record in records for key in keys_of(record, source)}
         keys |= {key for record in records if (key := _namesake(keys_of(record, source), source.slug))}
         exact = {value for _, value in keys} | {_bare(value) for scheme, value in keys if scheme == "title"}
