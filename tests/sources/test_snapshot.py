@@ -101,3 +101,10 @@ def test_every_class_of_arxivs_table_gets_its_archive_or_stays_as_listed():
         if ids.category(code) != (next(iter(full)) if len(full) == 1 else code)
     }
     assert wrong == {}
+
+
+@pytest.mark.django_db
+def test_a_data_set_linked_in_the_abstract_becomes_the_papers_link_whatever_the_source():
+    record = making.record(abstract="We read. The data: https://huggingface.co/datasets/some/thing.")
+    identity.store(making.page(record), making.source(), seen_at=making.NOW, day=making.DAY)
+    assert Paper.objects.get().project_url == "https://huggingface.co/datasets/some/thing"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from newsletter.models import Paper, Sighting, Source
-from newsletter.sources.page import Record, labs
+from newsletter.sources.page import Record, labs, text
 
 SIGNALS = ("upvotes", "comments", "stars")
 _TEXTS = ("title", "abstract", "summary", "url", "pdf_url", "code_url", "project_url", "license", "published_on")
@@ -42,7 +42,8 @@ def new_paper(record: Record, source: Source, listed_on: date, seen_at: datetime
 def update(paper: Paper, record: Record, source: Source, listed_on: date, seen_at: datetime) -> set[str]:
     """What the record says, but for votes and stars. The names of the fields that changed."""
     before = _state(paper)
-    _fill(paper, replace(record, organizations=labs.names(record.organizations)), trust(source))
+    data = record.project_url or text.project_link(record.abstract)
+    _fill(paper, replace(record, organizations=labs.names(record.organizations), project_url=data), trust(source))
     _earliest(paper, listed_on, seen_at, seen_at if record.withdrawn else None)
     paper.is_sample = paper.is_sample and source.is_sample
     return _changed(paper, before)
