@@ -1,12 +1,13 @@
-"""What a person may do to an issue: pin, hide, restore, edit, note, hold, approve, close and send.
+"""What a person may do to an issue (pin, hide, restore, edit, note, hold, approve, close and send) and to papers (merge, split).
 
-Every verb runs in one transaction under the issue's row lock, writes one Act when something changed, and may be
+Every verb runs in one transaction under the issue's row lock (merge and split: under identity's), writes one Act when something changed, and may be
 called twice: the second call changes nothing and records nothing. `by` is who did it (a login, never an address).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -35,6 +36,8 @@ from newsletter.models import (
     SubscriberStatus,
 )
 from newsletter.models.ledger import OPEN_STATES
+from newsletter.sources import identity
+from newsletter.sources.page import ids as known_ids
 
 MOST_PINS = 3
 NOTE_CHARACTERS = 4_000
@@ -207,15 +210,75 @@ def readers_waiting(*, now: datetime) -> int:
     return sum(_waiting(day, names).count() for day, names in days.items())
 
 
+def merge(paper: Paper, into: Paper, *, by: str, now: datetime) -> Paper:
+    """These two are one work: `paper` lives on in `into`, for good. The survivor.
+
+    Every alias is locked, nothing is deleted. Readers who had either do not get the survivor again; a copy that was
+    planned before leaves as it was planned.
+    """
+    if paper.pk == into.pk:
+        raise Refused(_("This is the same paper: give the other one's arXiv id, DOI or address."))
+    with transaction.atomic():
+        identity.one_at_a_time()
+        young, old = (Paper.objects.get(pk=one.pk).survivor() for one in (paper, into))
+        if young.pk != old.pk:
+            identity.join(young, old, now=now)
+            acts.record(actor=by, verb="merge", target=f"paper {young.public_id}", details={"into": old.public_id}, now=now)
+        return old
+
+
+def split(paper: Paper, aliases: Collection[Alias], *, by: str, now: datetime) -> Paper:
+    """These ids of the paper are another work: it becomes a paper of its own (again), for good. That paper.
+
+    Every alias of both is locked. The open issue offers it as AGAIN(SPLIT) to readers who have not had it; where a
+    merge is undone, the other one too, because readers of the first went without it. Not when it is withdrawn, hidden
+    or was first listed more than 30 days ago.
+    """
+    with transaction.atomic():
+        identity.one_at_a_time()
+        whole = Paper.objects.get(pk=paper.pk).survivor()
+        chosen = list(Alias.objects.filter(pk__in=[alias.pk for alias in aliases]).select_related("paper").order_by("id"))
+        owners = {alias.paper_id for alias in chosen}
+        if len(owners) == 1 and owners != {whole.pk}:
+            return chosen[0].paper
+        if not chosen or owners != {whole.pk}:
+            raise Refused(_("Choose the ids that belong to the other work; the paper has changed, or none was chosen."))
+        if len(chosen) == whole.aliases.count():
+            raise Refused(_("Leave at least one id with this paper."))
+        own = identity.part(whole, chosen, now=now)
+        _offer_split([own] if own.seen_at == now else [own, whole], now)
+        ids_of = [f"{alias.scheme}:{alias.value}" for alias in chosen]
+        details = {"own": own.public_id, "aliases": [one for one in ids_of if "@" not in one]}
+        acts.record(actor=by, verb="split", target=f"paper {whole.public_id}", details=details, now=now)
+        return own
+
+
+def _offer_split(papers: Collection[Paper], now: datetime) -> None:
+    """AGAIN(SPLIT) rows before anything gathers: readers may have had these papers, so they are NEW no more."""
+    issue = issues.open_issue(now=now)
+    issue = Issue.objects.select_for_update().get(pk=issue.pk)
+    for paper in papers:
+        newest = Candidate.objects.filter(paper=paper).order_by("-id").first()
+        is_old = (issues.local_date(now) - paper.listed_on).days > issues.AGAIN_DAYS
+        if paper.withdrawn_at is not None or is_old or (newest is not None and newest.hidden_at is not None):
+            continue
+        if newest is None or newest.issue_id != issue.pk:
+            Candidate.objects.create(issue=issue, paper=paper, kind=CandidateKind.AGAIN, reasons=[AgainReason.SPLIT])
+        elif newest.kind == CandidateKind.AGAIN and AgainReason.SPLIT not in newest.reasons:
+            newest.reasons = [*newest.reasons, AgainReason.SPLIT]
+            newest.save(update_fields=["reasons"])
+    issues.gather(now=now)
+
+
 def find_paper(text: str) -> Paper | None:
     """The known paper that a curator means by an arXiv id, a DOI, its address or our own id; None: not read yet."""
     wanted = text.strip()
-    arxiv = re.search(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?!\d)", wanted)
+    arxiv = re.search(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d+)?(?!\d)|([a-z-]{2,10}(?:\.[A-Z]{2})?/\d{7})(?!\d)", wanted)
     doi = re.search(r"10\.\d{4,9}/\S+", wanted)
     own = urlsplit(wanted).path.rstrip("/").rpartition("/")[2]
     ids = Q(paper__public_id=own) | Q(scheme=Scheme.URL, value=wanted)
     if arxiv:
-        ids |= Q(scheme=Scheme.ARXIV, value=arxiv[1])
+        ids |= Q(scheme=Scheme.ARXIV, value=known_ids.arxiv_id(arxiv[1] or arxiv[2]))
     if doi:
         ids |= Q(scheme=Scheme.DOI, value=doi[0].lower())
     alias = Alias.objects.filter(ids).select_related("paper").order_by("id").first()
@@ -244,7 +307,7 @@ def _offered_again(paper: Paper, reason: AgainReason, now: datetime) -> tuple[Ca
     gather comes first, so that a paper without any candidate enters as NEW and cannot be NEW once more tomorrow; it
     comes last again to give a new row its signals.
     """
-    paper = _survivor(paper)
+    paper = paper.survivor()
     if paper.withdrawn_at is not None:
         raise Refused(_("This paper is withdrawn: it leaves no more mail."))
     issues.gather(now=now)
@@ -267,12 +330,6 @@ def _offered_again(paper: Paper, reason: AgainReason, now: datetime) -> tuple[Ca
     issues.gather(now=now)
     row.refresh_from_db()
     return row, True
-
-
-def _survivor(paper: Paper) -> Paper:
-    while paper.merged_into is not None:
-        paper = paper.merged_into
-    return paper
 
 
 def _locked(candidate: Candidate) -> Candidate:

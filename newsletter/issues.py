@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
 
 from newsletter.matching import Document, trend
 from newsletter.models import (
@@ -73,7 +73,7 @@ def open_issue(*, now: datetime) -> Issue:
 def gather(*, now: datetime) -> GatherReport:
     """Offer committed papers to the open issue and refresh its signals.
 
-    NEW: every paper without a NEW candidate, not merged, not withdrawn, listed at most 14 days ago. AGAIN(LISTED): a
+    NEW: every paper without a candidate, not merged, not withdrawn, listed at most 14 days ago. AGAIN(LISTED): a
     paper of the last 30 days that a trending source lists for the first time. Safe to repeat: unique (issue, paper),
     unique (paper) where NEW.
     """
@@ -99,6 +99,30 @@ def close(*, now: datetime) -> Issue:
 def close_due(*, now: datetime) -> Issue | None:
     """Close when a cut-off has passed since the open issue was opened; after a gap of days, once."""
     return close(now=now) if open_issue(now=now).opened_at < last_cutoff(now) else None
+
+
+def archive(day: date, *, now: datetime) -> Issue:
+    """The ARCHIVED issue of a back-filled day, number -YYYYMMDD, with the papers listed on it. It mails nobody.
+
+    Papers first read at `now` become NEW here, so that no open issue offers them; papers offered before are shown as
+    AGAIN, unless hidden. Call it in the transaction that stored them. Safe to repeat: rows are added, and signals are as of now.
+    """
+    with transaction.atomic():
+        issue, _ = Issue.objects.get_or_create(
+            number=-int(f"{day:%Y%m%d}"),
+            defaults={"state": IssueState.ARCHIVED, "opened_at": now, "closed_at": now, "closed_on": day},
+        )
+        listed = Paper.objects.filter(merged_into__isnull=True, withdrawn_at__isnull=True)
+        known = set(Candidate.objects.filter(kind=CandidateKind.NEW).values_list("paper_id", flat=True))
+        fresh = listed.filter(seen_at=now, listed_on=day).order_by("id").values_list("id", flat=True)
+        rows = [Candidate(issue=issue, paper_id=pk) for pk in fresh if pk not in known]
+        seen = listed.filter(sightings__listed_on=day, candidates__isnull=False)
+        shown = seen.exclude(candidates__hidden_at__isnull=False).exclude(candidates__issue=issue)
+        for pk in shown.order_by("id").values_list("id", flat=True).distinct():
+            rows.append(Candidate(issue=issue, paper_id=pk, kind=CandidateKind.AGAIN, reasons=[AgainReason.LISTED]))
+        Candidate.objects.bulk_create(rows, ignore_conflicts=True)
+        _refresh(issue, day)
+    return issue
 
 
 def finish(*, now: datetime) -> list[int]:
@@ -170,10 +194,10 @@ def _gather(issue: Issue, now: datetime) -> GatherReport:
 
 
 def _offer_new(issue: Issue, today: date) -> int:
-    known = Candidate.objects.filter(kind=CandidateKind.NEW).values("paper_id")
+    known = Candidate.objects.filter(paper=OuterRef("pk"))
     papers = Paper.objects.filter(
-        merged_into__isnull=True, withdrawn_at__isnull=True, listed_on__gte=today - timedelta(days=NEW_DAYS)
-    ).exclude(id__in=known)
+        ~Exists(known), merged_into__isnull=True, withdrawn_at__isnull=True, listed_on__gte=today - timedelta(days=NEW_DAYS)
+    )
     rows = [Candidate(issue=issue, paper_id=pk) for pk in papers.order_by("id").values_list("id", flat=True)]
     Candidate.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
@@ -201,10 +225,11 @@ def _offer_listed(issue: Issue, today: date) -> int:
 
 def _refresh(issue: Issue, today: date) -> int:
     """Live signals of the open issue's candidates: the newest on Paper, sources counted from sightings."""
-    rows = list(Candidate.objects.filter(issue=issue).select_related("paper"))
-    seen = _sources_of({row.paper_id for row in rows})
+    rows = list(Candidate.objects.filter(issue=issue).select_related("paper__merged_into"))
+    papers = {row.pk: row.paper.survivor() for row in rows}  # a merged paper's candidate shows the other's signals
+    seen = _sources_of({paper.pk for paper in papers.values()})
     trending = set(Source.objects.filter(is_trending=True).values_list("id", flat=True))
-    changed = [row for row in rows if _update(row, seen.get(row.paper_id, set()), trending, today)]
+    changed = [row for row in rows if _update(row, papers[row.pk], seen.get(papers[row.pk].pk, set()), trending, today)]
     fields = ["upvotes", "comments", "stars", "sources", "listed_trending", "has_code", "trend"]
     Candidate.objects.bulk_update(changed, fields, batch_size=500)
     return len(changed)
@@ -212,14 +237,18 @@ def _refresh(issue: Issue, today: date) -> int:
 
 def _sources_of(papers: Iterable[int]) -> dict[int, set[int]]:
     seen: dict[int, set[int]] = {}
-    pairs = Sighting.objects.filter(paper_id__in=papers).values_list("paper_id", "source_id").distinct()
+    pairs = (
+        Sighting.objects.filter(paper_id__in=papers)
+        .exclude(source__kind="github")
+        .values_list("paper_id", "source_id")
+        .distinct()
+    )
     for paper, source in pairs:
         seen.setdefault(paper, set()).add(source)
     return seen
 
 
-def _update(row: Candidate, sources: set[int], trending: set[int], today: date) -> bool:
-    paper = row.paper
+def _update(row: Candidate, paper: Paper, sources: set[int], trending: set[int], today: date) -> bool:
     signals = trend.trend(
         upvotes=paper.upvotes,
         comments=paper.comments,

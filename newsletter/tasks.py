@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,8 +23,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from newsletter import delivery, editions, events, issues, sources, subscribers
+from newsletter.delivery import alerts
 from newsletter.delivery.audit import audit as audit_ledger
-from newsletter.models import Mark, Run, RunState
+from newsletter.models import Mark, Run, RunState, Source
 
 log = logging.getLogger("newsletter.tasks")
 
@@ -80,6 +81,7 @@ def _send_bell(stage: str) -> None:
 def _ingest(now: datetime) -> dict[str, Any]:
     reports = sources.ingest_due(now=now)
     gathered = issues.gather(now=now)
+    told = alerts.plan_alerts(now=now)
     return {
         "sources": [
             {"source": str(r.source), "outcome": str(r.outcome), "reason": r.reason, "new": r.new, "merged": r.merged,
@@ -87,7 +89,37 @@ def _ingest(now: datetime) -> dict[str, Any]:
             for r in reports
         ],
         "gathered": asdict(gathered),
+        "alerts": told,
     }  # fmt: skip
+
+
+def fetch_now(source: Source, *, now: datetime) -> sources.IngestReport:
+    """Read one source whatever its schedule, gather what it brought, and plan the alert about a change."""
+    report = sources.ingest(source, now=now)
+    issues.gather(now=now)
+    alerts.plan_alerts(now=now)
+    return report
+
+
+def backfill(*, since: date, now: datetime) -> Iterator[tuple[date, sources.IngestReport]]:
+    """Fill the days from `since` to yesterday that live sources missed, as archived issues: each day as it is stored.
+
+    A day is one transaction with its archive, so that no gathering finds its papers in between. Leaves one Run.
+    """
+    run = Run.objects.create(stage="ingest", as_of=now, started_at=now)
+    days: dict[str, str] = {}
+    for source in Source.objects.filter(enabled=True, is_sample=False).order_by("id"):
+        for step, day in enumerate(sources.days_to_fill(source, since=since, now=now), 1):
+            seen_at = now + timedelta(microseconds=step)
+            readings = sources.read_day(source, day, now=now)
+            with transaction.atomic():
+                report = sources.book_day(source, readings, day=day, now=seen_at)
+                if report.new or report.merged:
+                    issues.archive(day, now=seen_at)
+            days[f"{source.slug} {day}"] = f"{report.outcome}: {report.reason}"
+            yield day, report
+    run.state, run.ended_at, run.report = RunState.DONE, max(timezone.now(), now), {"backfill": days}
+    run.save()
 
 
 def _gather(now: datetime) -> dict[str, Any]:

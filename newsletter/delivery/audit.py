@@ -50,24 +50,25 @@ def audit() -> AuditReport:
 class _Past:
     """What one reader's copies have shown so far, walking them by window."""
 
+    shown: _Shown
     upto: int = 0
     last: int = 0
     open: int = 0
     slots: Counter[object] = field(default_factory=Counter)
-    papers: dict[int, int] = field(default_factory=dict)
+    papers: dict[int, dict[int, int]] = field(default_factory=dict)
 
 
 def _readers(report: AuditReport) -> None:
     """Invariants 1 and 2, reader by reader, streaming: one reader's past is in memory at a time."""
     shown = _Shown()
     copies = Delivery.objects.filter(kind=Kind.DIGEST, subscriber__isnull=False).order_by("subscriber_id", "upto", "id")
-    fields = ("id", "public_id", "subscriber_id", "slot_on", "after", "upto", "state", "as_of", "edition_id", "edition__picks")
-    reader, past = None, _Past()
-    for pk, public_id, subscriber, slot_on, after, upto, state, as_of, edition, picks in copies.values_list(*fields).iterator(
-        2000
-    ):
+    fields = ("id", "public_id", "subscriber_id", "slot_on", "after", "upto", "state", "as_of", "created_at", "edition_id",
+              "edition__picks")  # fmt: skip
+    reader, past = None, _Past(shown)
+    for values in copies.values_list(*fields).iterator(2000):
+        pk, public_id, subscriber, slot_on, after, upto, state, as_of, planned_at, edition, picks = values
         if subscriber != reader:
-            reader, past = subscriber, _Past()
+            reader, past = subscriber, _Past(shown)
             report.readers += 1
         report.copies += 1
         row = f"Delivery {pk} ({public_id})"
@@ -83,38 +84,50 @@ def _readers(report: AuditReport) -> None:
                 report.findings.append(Finding(1, row, message))
             past.upto, past.last = max(past.upto, upto), pk
         if state in ACCEPTED_STATES:
-            report.findings.extend(_repeats(row, pk, past, shown.papers(edition, picks, as_of)))
+            report.findings.extend(_repeats(row, pk, past, shown.papers(edition, picks, as_of), planned_at))
 
 
-def _repeats(row: str, pk: int, past: _Past, papers: Iterable[int]) -> Iterable[Finding]:
-    for paper in papers:
-        if paper in past.papers:
-            yield Finding(1, row, f"holds Paper {paper}, which Delivery {past.papers[paper]} already had")
-        past.papers[paper] = pk
+def _repeats(row: str, pk: int, past: _Past, papers: Iterable[tuple[int, int]], planned_at: datetime) -> Iterable[Finding]:
+    """papers: (as picked, as it lives on now). Two that were merged only after the plan were two works then."""
+    for picked, paper in papers:
+        before = past.papers.setdefault(paper, {})
+        for other, copy in before.items():
+            if past.shown.were_one(picked, other, planned_at):
+                yield Finding(1, row, f"holds Paper {paper}, which Delivery {copy} already had")
+                break
+        before[picked] = pk
 
 
 class _Shown:
     """What an edition showed at a claim: picks less those hidden before it, merges followed."""
 
     def __init__(self) -> None:
-        self.merged: dict[int, int] = dict(Paper.objects.filter(merged_into__isnull=False).values_list("id", "merged_into_id"))
+        merged = Paper.objects.filter(merged_into__isnull=False).values_list("id", "merged_into_id", "merged_at")
+        self.merged = {pk: (into, at) for pk, into, at in merged if into is not None}
         hidden = Candidate.objects.filter(hidden_at__isnull=False).values_list("id", "hidden_at")
         self.hidden = {pk: at for pk, at in hidden if at is not None}
-        self.picks: dict[int, list[tuple[int, int]]] = {}
+        self.picks: dict[int, list[tuple[int, int, int]]] = {}
 
-    def papers(self, edition: int, rows: Sequence[Sequence[Any]], as_of: datetime | None) -> list[int]:
+    def papers(self, edition: int, rows: Sequence[Sequence[Any]], as_of: datetime | None) -> list[tuple[int, int]]:
         if edition not in self.picks:
-            self.picks[edition] = [(pick[0], self._survivor(pick[1])) for pick in rows]
-        return [paper for candidate, paper in self.picks[edition] if not self._was_hidden(candidate, as_of)]
+            self.picks[edition] = [(pick[0], pick[1], self._survivor(pick[1])) for pick in rows]
+        return [(picked, paper) for candidate, picked, paper in self.picks[edition] if not self._was_hidden(candidate, as_of)]
+
+    def were_one(self, paper: int, other: int, at: datetime) -> bool:
+        """Were these rows one paper at that time, as far as the merges of today tell?"""
+        return paper == other or self._survivor(paper, at) == self._survivor(other, at)
 
     def _was_hidden(self, candidate: int, as_of: datetime | None) -> bool:
         return candidate in self.hidden and as_of is not None and self.hidden[candidate] <= as_of
 
-    def _survivor(self, paper: int) -> int:
+    def _survivor(self, paper: int, at: datetime | None = None) -> int:
         seen = set()
         while paper in self.merged and paper not in seen:
+            into, merged_at = self.merged[paper]
+            if at is not None and merged_at is not None and merged_at > at:
+                break
             seen.add(paper)
-            paper = self.merged[paper]
+            paper = into
         return paper
 
 

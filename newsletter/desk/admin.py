@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,8 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from newsletter import subscribers
-from newsletter.desk import machine  # noqa: F401 (registers schedule and accounts)
+from newsletter import sources, subscribers
+from newsletter.desk import (
+    machine,  # noqa: F401 (registers schedule and accounts)
+    papers,
+)
 from newsletter.desk.pages import KeptPage, ReadOnlyPage
 from newsletter.matching import query
 from newsletter.models import (
@@ -33,7 +36,7 @@ from newsletter.models import (
     Suppression,
 )
 
-SOURCE_KINDS = [(kind, kind) for kind in ("huggingface", "arxiv", "feed", "snapshot")]
+SOURCE_KINDS = [(kind, kind) for kind in sources.KINDS]
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -54,13 +57,14 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Source)
 class SourcePage(KeptPage):
     form = SourceForm
+    change_form_outer_before_template = "source/buttons.html"
     list_display = ("name", "kind", "enabled", "shown_outcome", "outcome_reason", "checked_at", "due_at")
     list_filter = ("outcome", "kind", "enabled", "is_sample")
     search_fields = ("name", "slug")
-    readonly_fields = ("outcome", "outcome_reason", "checked_at", "due_at", "cursor", "is_sample")
+    readonly_fields = ("outcome", "outcome_reason", "checked_at", "due_at", "fails", "cursor", "is_sample")
     fieldsets = (
         (None, {"fields": ("name", "slug", "kind", "params", "enabled", "is_trending", "every_minutes")}),
-        (_("Last reading"), {"fields": ("outcome", "outcome_reason", "checked_at", "due_at", "cursor", "is_sample")}),
+        (_("Last reading"), {"fields": ("outcome", "outcome_reason", "checked_at", "due_at", "fails", "cursor", "is_sample")}),
     )
 
     @display(
@@ -84,6 +88,15 @@ class PaperPage(ReadOnlyPage):
     list_filter = ("listed_on", "has_code", "is_sample")
     search_fields = ("title", "=public_id", "=aliases__value")
     search_help_text = _("Words of a title, an arXiv id or a DOI")
+    change_form_outer_after_template = "paper/who.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        paper = Paper.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        shown = papers.context(request, paper) if paper else {}
+        response: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+        return response
 
 
 @admin.register(Issue)

@@ -57,7 +57,7 @@ class DeskSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """The pages that are no model's: the next issue, its preview, its close."""
-        from newsletter.desk import buttons, issue, preview
+        from newsletter.desk import buttons, issue, papers, preview, reading
 
         return [
             path("issue/", self.admin_view(issue.screen), name="issue"),
@@ -70,5 +70,9 @@ class DeskSite(UnfoldAdminSite):
             path("issue/candidates/<int:pk>/", self.admin_view(buttons.candidate), name="issue_candidate"),
             path("issue/<int:number>/note/", self.admin_view(buttons.note), name="issue_note"),
             path("issue/<int:number>/hold/", self.admin_view(buttons.hold), name="issue_hold"),
+            path("papers/<int:pk>/merge/", self.admin_view(papers.merge), name="paper_merge"),
+            path("papers/<int:pk>/split/", self.admin_view(papers.split), name="paper_split"),
+            path("sources/<int:pk>/fetch/", self.admin_view(reading.fetch_now), name="source_fetch"),
+            path("sources/<int:pk>/show/", self.admin_view(reading.show), name="source_show"),
             path("issue/<int:number>/approve/", self.admin_view(buttons.approve), name="issue_approve"),
         ]

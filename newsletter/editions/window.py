@@ -13,7 +13,19 @@ from newsletter import issues
 from newsletter.editions.choose import Hit, Offer
 from newsletter.matching import Document, score
 from newsletter.matching.query import Query, parse
-from newsletter.models import Candidate, CandidateKind, Delivery, Edition, Interest, Issue, IssueState, Kind, Paper, PinScope
+from newsletter.models import (
+    Alias,
+    Candidate,
+    CandidateKind,
+    Delivery,
+    Edition,
+    Interest,
+    Issue,
+    IssueState,
+    Kind,
+    Paper,
+    PinScope,
+)
 from newsletter.models.ledger import ACCEPTED_STATES
 
 LOOK_BACK = timedelta(days=7)
@@ -166,12 +178,19 @@ def _sorted(rows: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _window(rows: Iterable[Candidate], *, is_new: bool = True) -> Window:
-    """Rows in the order of their issues: the newest visible candidate of a paper gives signals and summary."""
+    """Rows in the order of their issues: the newest visible candidate of a paper gives signals and summary.
+
+    A merged paper's are read as AGAIN of the survivor. No paper that was ever part of a merge or split is new to
+    everybody: readers may have had it under another row.
+    """
     entries: dict[int, Entry] = {}
+    rows = list(rows)
+    decided = _decided({row.paper_id for row in rows}) if is_new else set()
     for row in rows:
-        paper, new = row.paper, is_new and row.kind == CandidateKind.NEW
-        while paper.merged_into is not None:
-            paper, new = paper.merged_into, False
+        paper = row.paper.survivor()
+        new = is_new and row.kind == CandidateKind.NEW and row.paper_id == paper.pk and paper.pk not in decided
+        if paper.withdrawn_at is not None:
+            continue
         on = row.issue.closed_on or paper.listed_on
         known = entries.get(paper.pk)
         entries[paper.pk] = Entry(
@@ -181,3 +200,10 @@ def _window(rows: Iterable[Candidate], *, is_new: bool = True) -> Window:
             pin=row.pin if row.pin != PinScope.NONE or known is None else known.pin,
         )
     return Window(entries)
+
+
+def _decided(papers: Collection[int]) -> set[int]:
+    """Those of these papers that others were merged into, or that a curator merged or split (their aliases are locked)."""
+    joined = Paper.objects.filter(merged_into_id__in=papers).values_list("merged_into_id", flat=True)
+    locked = Alias.objects.filter(paper_id__in=papers, locked=True).values_list("paper_id", flat=True)
+    return {pk for pk in [*joined, *locked] if pk is not None}

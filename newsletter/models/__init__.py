@@ -1,13 +1,13 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
-papers: Source, Paper, Alias, Sighting. issues: Issue, Candidate, Edition.
+papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, Candidate, Edition.
 readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
 ledger: Delivery, Run. record: Event, Act, Mark.
 """
 
 from newsletter.models.issues import AgainReason, Candidate, CandidateKind, Edition, Issue, IssueState, PinScope
 from newsletter.models.ledger import Delivery, DeliveryState, Kind, Lane, Run, RunState
-from newsletter.models.papers import Alias, Outcome, Paper, Scheme, Sighting, Source
+from newsletter.models.papers import Alias, Outcome, Paper, Permit, Scheme, Sighting, Source
 from newsletter.models.readers import (
     Allowance,
     CardLength,
@@ -42,6 +42,7 @@ __all__ = [
     "Mark",
     "Outcome",
     "Paper",
+    "Permit",
     "PinScope",
     "Run",
     "RunState",

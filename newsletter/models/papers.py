@@ -1,4 +1,4 @@
-"""What the world shows: Source, Paper, Alias, Sighting."""
+"""What the world shows: Source, Permit, Paper, Alias, Sighting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source(models.Model):
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=20, help_text="module of newsletter.sources: huggingface, arxiv, feed, snapshot")
+    kind = models.CharField(max_length=20, help_text="module of newsletter.sources, as in its KINDS")
     params = models.JSONField(default=dict, blank=True, help_text="what the kind needs: url, category, ...")
     enabled = models.BooleanField(default=True)
     is_sample = models.BooleanField(default=False, help_text="reads the bundled sample, never the network")
@@ -43,9 +43,34 @@ class Source(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     fetched_etag = models.CharField(max_length=200, blank=True, default="")
     fetched_last_modified = models.CharField(max_length=100, blank=True, default="")
+    settling = models.JSONField(default=dict, blank=True, help_text="day -> [fingerprint of its small list, first read at]")
+    fails = models.PositiveIntegerField(default=0, help_text="readings in a row that were BROKEN: the wait grows with them")
+    leased_until = models.DateTimeField(null=True, blank=True, help_text="set: a process is reading it until then at the latest")
+    told_outcome = models.CharField(
+        max_length=10, blank=True, default="", help_text="what the curators were last told; empty = that it is well"
+    )
 
     def __str__(self) -> str:
         return self.slug
+
+
+class Permit(models.Model):
+    """Who may ask a host now: shared by all processes, taken and returned by conditional UPDATE, in real seconds.
+
+    host: a name, with its port when that is not the usual one; all of arxiv.org is one host.
+    """
+
+    host = models.CharField(max_length=200, unique=True)
+    next_allowed_at = models.DateTimeField(help_text="no request before")
+    held_until = models.DateTimeField(null=True, blank=True, help_text="set: one connection is open, until then at the latest")
+    holder = models.CharField(max_length=32, blank=True, default="", help_text="token of the process that has it")
+    fails = models.PositiveIntegerField(default=0, help_text="refusals in a row (429, 5xx, no answer): the wait doubles")
+    said = models.CharField(max_length=200, blank=True, default="", help_text="why it waits, for people")
+    robots = models.TextField(blank=True, default="", help_text="its robots.txt, as read")
+    robots_at = models.DateTimeField(null=True, blank=True, help_text="when that was read; a day later it is read again")
+
+    def __str__(self) -> str:
+        return self.host
 
 
 class Paper(models.Model):
@@ -75,8 +100,10 @@ class Paper(models.Model):
     listed_on = models.DateField(db_index=True, help_text="the day its first source listed it")
     seen_at = models.DateTimeField(help_text="when it was first read here")
     is_sample = models.BooleanField(default=False)
+    trust = models.JSONField(default=dict, blank=True, help_text="field: trust in the place that its value is from; 0 gives way")
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
+    merged_at = models.DateTimeField(null=True, blank=True, help_text="copies planned before it may hold both papers")
 
     class Meta:
         constraints = [
@@ -85,6 +112,13 @@ class Paper(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title[:80]} ({self.public_id})"
+
+    def survivor(self) -> Paper:
+        """The paper that it lives on in: merged_into to its end; itself when it was not merged."""
+        paper = self
+        while paper.merged_into is not None:
+            paper = paper.merged_into
+        return paper
 
 
 class Scheme(models.TextChoices):
@@ -102,6 +136,9 @@ class Alias(models.Model):
     scheme = models.CharField(max_length=10, choices=Scheme)
     value = models.CharField(max_length=300)
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="aliases")
+    home = models.ForeignKey(
+        Paper, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="whose it was before a merge"
+    )
     locked = models.BooleanField(default=False)
 
     class Meta:
@@ -116,6 +153,9 @@ class Sighting(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="sightings")
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="sightings")
+    alias = models.ForeignKey(
+        Alias, null=True, blank=True, on_delete=models.PROTECT, related_name="sightings", help_text="the id it was shown under"
+    )
     seen_at = models.DateTimeField()
     listed_on = models.DateField(help_text="the source's own day")
     rank = models.PositiveIntegerField(help_text="from 1")

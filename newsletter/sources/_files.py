@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from newsletter.models import Outcome, Source
+from newsletter.sources import _signals
 from newsletter.sources.identity import store
 from newsletter.sources.page import Malformed, Page, guarded, markup
 
@@ -21,14 +22,7 @@ _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
           (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
 # Of kinds that are not built, by what stands near the beginning: said, so that nobody looks for an error of his own.
-_LATER = (
-    (re.compile(rb"openarchives\.org/OAI|<OAI-PMH"), "OAI-PMH"),
-    (re.compile(rb"<opml\b", re.IGNORECASE), "OPML"),
-    (re.compile(rb"<(?:!DOCTYPE )?(?:PubmedArticleSet|eSearchResult)|\"esearchresult\""), "PubMed"),
-    (re.compile(rb"\"messages\"\s*:\s*\[[^\]]*\"cursor\""), "an answer of bioRxiv"),
-    (re.compile(rb"^\\\\\r?$[\s\S]*^(?:arXiv|Paper)\b.*:", re.MULTILINE), "an arXiv listing mail"),
-    (re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),
-)
+_LATER = ((re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),)
 _HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", re.IGNORECASE)
 _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
@@ -88,6 +82,19 @@ def ingest(path: Path, kinds: Mapping[str, _Kind], *, now: datetime) -> FilesRep
     return FilesReport(files=tuple(reports), now=moment, unreadable=not read)
 
 
+def parsed(path: Path, kinds: Mapping[str, _Kind], *, now: datetime) -> Iterator[tuple[Path, str, Page | None, str, str]]:
+    """(file, kind, page, outcome, reason) of each file; the last two say why there is no page. Stores nothing."""
+    if not path.exists():
+        yield path, "", None, Outcome.BROKEN, "There is no such file or folder."
+        return
+    for file in _listed(path):
+        one = _parse(file, kinds, now)
+        if isinstance(one, _Parsed):
+            yield file, one.kind, one.page, "", ""
+        else:
+            yield file, one.kind, None, one.outcome, one.reason
+
+
 def _listed(path: Path) -> list[Path]:
     """The file itself, or every file below the folder in order of names; hidden ones and links are left out."""
     return [path] if path.is_file() else sorted(_below(path))
@@ -124,9 +131,20 @@ def _kind(data: bytes, name: str, kinds: Mapping[str, _Kind]) -> str:
     if not data.strip():
         raise Malformed("the file is empty")
     binary = b"\x00" in data[:1000] and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
-    if binary or _HTML.match(data) or _not_built(data):
+    if binary:
         return ""
-    return next((kind for kind, module in kinds.items() if module.recognises(data, name)), "")
+    page = bool(_HTML.match(data))
+    return next((kind for kind, module in kinds.items() if _recognises(module, data, name, page)), "")
+
+
+def _recognises(module: _Kind, data: bytes, name: str, page: bool) -> bool:
+    """A web page begins with a document type, which the kinds that read XML refuse: it is none of theirs."""
+    try:
+        return module.recognises(data, name)
+    except Malformed:
+        if page:
+            return False
+        raise
 
 
 def _not_built(data: bytes) -> str:
@@ -143,7 +161,9 @@ def _what_else(data: bytes) -> str:
     if later:
         return f"It is {later}: not read yet."
     text = markup.decoded(data[:50_000]).lstrip()
-    root = markup.root_name(data)
+    root = "" if _HTML.match(data) else markup.root_name(data)
+    if root == "opml":
+        return "It is a list of feeds, not of papers: import it with manage.py import_opml."
     if root:
         return f"It is XML with the root <{root[:30]}>, but no feed."
     if text[:1] in ("[", "{"):
@@ -177,6 +197,9 @@ def _store(parsed: _Parsed, moment: datetime) -> FileReport:
             "is_trending": parsed.kind == "huggingface",
         },
     )
+    if parsed.page.signals is not None:
+        outcome, reason = _signals.store(parsed.page, source, seen_at=moment)
+        return FileReport(file=parsed.file, kind=parsed.kind, outcome=outcome, reason=reason, rejected=len(parsed.page.rejected))
     counts = store(parsed.page, source, seen_at=moment, day=moment.astimezone(UTC).date(), one_day=True, revisions=True)
     papers = counts.new + counts.merged
     return FileReport(

@@ -4,47 +4,92 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from statistics import median
 
 from django.db.models import Count, F
 
 from newsletter.models import Outcome, Sighting, Source
-from newsletter.sources.page import Page
+from newsletter.sources.page import Page, ids
 
 Verdict = tuple[Outcome, str]
+Settling = dict[str, list[str]]
+
+_SETTLES = timedelta(hours=24)
+_KEPT = timedelta(days=21)
+_BARRIER = re.compile(
+    rb"awswaf|AwsWafIntegration|challenge\.js|cf-chl|cf_chl|challenge-platform|<title>\s*(?:Just a moment|Attention Required|"
+    rb"Access denied|Human Verification)|g-recaptcha|hcaptcha",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One answer, parsed; `page` None: why not is in `error`. grows: its day is not over and papers are still added."""
+    """One answer, parsed; `page` None: why not is in `error`. grows: its day is not over and papers are still added.
+
+    rolling: always the newest entries, whatever the day (a blog's feed): the same ones again are no news, not late.
+    wanted: the ids asked for, when the question named them.
+    """
 
     page: Page | None
     day: date
     error: str = ""
     grows: bool = False
+    rolling: bool = False
+    wanted: tuple[str, ...] = ()
 
 
-def judge(source: Source, reading: Reading, cursor: str) -> tuple[Verdict, str]:
-    """(outcome, sentence) of one answer, and the cursor if it may move: `<day>:<fingerprint of the newest batch>`."""
+def judge(source: Source, reading: Reading, cursor: str, settling: Settling, now: datetime) -> tuple[Verdict, str]:
+    """(outcome, sentence) of one answer, and the cursor if it may move: `<day>:<fingerprint of the newest batch>`.
+
+    settling: small lists that may turn out to be true, day -> [fingerprint, when first read]; noted here.
+    """
     page, day = reading.page, reading.day
     if page is None:
         return (Outcome.BROKEN, sentence(reading.error)), cursor
     last_day, _, last_batch = cursor.partition(":")
+    verdict = incomplete(page, reading.wanted)
+    if verdict:
+        return verdict, cursor
     if not page.records:
-        return (Outcome.QUIET, f"Nothing was listed on {day}."), f"{max(day.isoformat(), last_day)}:{last_batch}"
-    batch = _batch(page)
-    if batch == last_batch and day.isoformat() > last_day:
-        same = f"the same {len(page.records)} papers as on {last_day}"
-        return (Outcome.LATE, f"Dated {day}, but {same}: the new list is not out."), cursor
+        return _empty(source, reading), f"{max(day.isoformat(), last_day)}:{last_batch}"
+    count, batch = len(page.records), _batch(page)
     after = cursor if last_day > day.isoformat() else f"{day}:{batch}"
-    if page.declared is not None and page.declared != len(page.records) + len(page.rejected):
-        return (Outcome.PARTIAL, f"{len(page.records)} of {page.declared} papers could be read."), cursor
-    usual = None if reading.grows else _usual(source, day)
-    if usual and len(page.records) * 4 < usual:
-        return (Outcome.PARTIAL, f"{len(page.records)} papers on {day}; such a weekday has about {usual}."), cursor
-    refused = f", {len(page.rejected)} refused" if page.rejected else ""
-    return (Outcome.FRESH, f"{len(page.records)} papers of {day}{refused}."), after
+    if batch == last_batch and reading.rolling:
+        return (Outcome.QUIET, f"The same {count} entries as on {last_day}: nothing new."), after
+    if batch == last_batch and day.isoformat() > last_day:
+        return (Outcome.LATE, f"Dated {day}, but the same {papers(count)} as on {last_day}: the new list is not out."), cursor
+    usual = None if reading.grows or reading.rolling else _usual(source, day)
+    if usual and count * 4 < usual and not _settled(settling, day, batch, now):
+        said = f"Only {papers(count)} on {day}, where such a weekday has about {usual}"
+        return (Outcome.PARTIAL, f"{said}: used now, and believed if it is the same in a day."), cursor
+    refused = f", {len(page.rejected)} refused ({page.rejected[0].reason})" if page.rejected else ""
+    return (Outcome.FRESH, f"{papers(count)} of {day}{refused}."), after
+
+
+def incomplete(page: Page, wanted: tuple[str, ...] = ()) -> Verdict | None:
+    """PARTIAL when the page says itself that it holds more, or leaves out what was asked for by name."""
+    held = len(page.records) + len(page.rejected)
+    if page.declared is not None and page.declared != held:
+        return Outcome.PARTIAL, f"{held} of {page.declared} papers could be read: the page says that it holds more."
+    came = {value for record in page.records for _, value in record.aliases}
+    left_out = [one for one in wanted if (ids.arxiv_id(one) or one) not in came]
+    if left_out:
+        return Outcome.PARTIAL, f"{len(left_out)} of {len(wanted)} papers asked for did not come: {', '.join(left_out[:5])}."
+    return None
+
+
+def of_page(page: Page) -> Verdict:
+    """Of a file, which has no past to be compared with."""
+    if verdict := incomplete(page):
+        return verdict
+    if not page.records:
+        return Outcome.QUIET, "It is valid and lists nothing."
+    refused = f", {len(page.rejected)} refused ({page.rejected[0].reason})" if page.rejected else ""
+    return Outcome.FRESH, f"{papers(len(page.records))}{refused}."
 
 
 def together(verdicts: list[Verdict]) -> Verdict:
@@ -53,9 +98,9 @@ def together(verdicts: list[Verdict]) -> Verdict:
     if found == {Outcome.BROKEN} or not verdicts:
         return Outcome.BROKEN, " ".join(dict.fromkeys(reason for _, reason in verdicts)) or "The answer was empty."
     if Outcome.BROKEN in found:
-        return Outcome.PARTIAL, " ".join(reason for _, reason in verdicts)
+        return Outcome.PARTIAL, " ".join(dict.fromkeys(reason for _, reason in verdicts))
     worst = next(one for one in (Outcome.PARTIAL, Outcome.LATE, Outcome.FRESH, Outcome.QUIET) if one in found)
-    return worst, " ".join(reason for outcome, reason in verdicts if outcome == worst)
+    return worst, " ".join(dict.fromkeys(reason for outcome, reason in verdicts if outcome == worst))
 
 
 def unchanged(source: Source, now: datetime) -> Verdict:
@@ -67,20 +112,64 @@ def unchanged(source: Source, now: datetime) -> Verdict:
     return Outcome.QUIET, "Nothing new since the last reading."
 
 
-def _usual(source: Source, day: date) -> int | None:
-    """The median of the last 8 such weekdays; None with fewer than 4 of them on record."""
-    days = [day - timedelta(weeks=back) for back in range(1, 9)]
-    rows = Sighting.objects.filter(source=source, listed_on__in=days).values("listed_on")
-    counts: list[int] = sorted(row["n"] for row in rows.annotate(n=Count(F("paper"), distinct=True)))
-    return counts[len(counts) // 2] if len(counts) >= 4 else None
+def missed(cursor: str, readings: list[Reading], most: int) -> list[date]:
+    """The days between the last one booked and the newest one read now, that nobody has asked for; at most `most`."""
+    read = {reading.day for reading in readings if reading.page is not None}
+    try:
+        first = date.fromisoformat(cursor.partition(":")[0]) + timedelta(days=1)
+    except ValueError:
+        return []
+    gap = (max(read) - first).days if read else 0
+    days = [first + timedelta(days=step) for step in range(max(gap, 0))]
+    return [day for day in days if day not in {reading.day for reading in readings}][-most:]
 
 
-def _batch(page: Page) -> str:
-    values = sorted(record.aliases[0][1] for record in page.records)
-    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:32]
+def trimmed(settling: Settling, now: datetime) -> Settling:
+    oldest = (now.astimezone(UTC).date() - _KEPT).isoformat()
+    return {day: known for day, known in settling.items() if day >= oldest}
+
+
+def why_broken(data: bytes, reason: str) -> str:
+    """A page that tests for robots is named: its parse error says nothing to a person."""
+    if _BARRIER.search(data[:100_000]):
+        return "a page came that tests for robots (a challenge), instead of the list; it is asked again later"
+    return reason
+
+
+def papers(count: int) -> str:
+    return f"{count} paper{'s' * (count != 1)}"
 
 
 def sentence(text: str) -> str:
     """First letter up, one full stop."""
     text = text.strip() or "unknown error"
     return text[0].upper() + text[1:].rstrip(".") + "."
+
+
+def _empty(source: Source, reading: Reading) -> Verdict:
+    """Valid and empty is a holiday, or a source that has stopped: the sentence helps to tell."""
+    usual = None if reading.grows or reading.rolling else _usual(source, reading.day)
+    doubt = f" Such a weekday has about {usual}: if it is no holiday, look at the source." if usual else ""
+    return Outcome.QUIET, f"Nothing was listed on {reading.day}.{doubt}"
+
+
+def _settled(settling: Settling, day: date, batch: str, now: datetime) -> bool:
+    """True a day after the first reading that was equal to this one."""
+    known = settling.get(day.isoformat())
+    if known is None or known[0] != batch:
+        settling[day.isoformat()] = [batch, now.isoformat()]
+        return False
+    return now - datetime.fromisoformat(known[1]) >= _SETTLES
+
+
+def _usual(source: Source, day: date) -> int | None:
+    """The median of the last 8 such weekdays; None with fewer than 4 of them on record."""
+    days = [day - timedelta(weeks=back) for back in range(1, 9)]
+    rows = Sighting.objects.filter(source=source, listed_on__in=days).values("listed_on")
+    counts: list[int] = [row["n"] for row in rows.annotate(n=Count(F("paper"), distinct=True))]
+    return round(median(counts)) if len(counts) >= 4 else None
+
+
+def _batch(page: Page) -> str:
+    values = sorted(record.aliases[0][1] for record in page.records)
+    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:32]

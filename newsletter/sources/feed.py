@@ -1,4 +1,6 @@
-"""Any feed: RSS 0.9 to 2.0, Atom, JSON Feed, and the Atom of arXiv's query API. Finds the paper behind an entry.
+"""Any feed: RSS 0.9 to 2.0, Atom, JSON Feed, and the Atom of arXiv's query API; `outlines` reads a list of feeds (OPML).
+
+Finds the paper behind an entry.
 
 feedparser reads what is broken in the usual ways (undeclared Latin-1, wrong namespaces); a DTD is refused before it
 sees a byte, and it gets a stream, never a string that it could take for an address.
@@ -7,12 +9,17 @@ sees a byte, and it gets a stream, never a string that it could take for an addr
 from __future__ import annotations
 
 import io
+import ipaddress
 import re
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import feedparser
+from lxml import etree
 
 from newsletter.sources import polite
 from newsletter.sources.page import Malformed, Page, Record, Rejected, ids, markup, text
@@ -23,15 +30,16 @@ GROWS = False
 _ROOTS = {"rss", "feed", "rdf"}
 _EXCERPT_WORDS = 120  # of a blog's full text: an excerpt and the link, not a copy
 _TITLE_WORDS = 12
-_WITHDRAWN = re.compile(
-    r"^\W*(?:(?:this|the)\s+)?(?:(?:paper|article|submission|manuscript|work|preprint)\s+)?(?:(?:has|have)\s+been\s+|is\s+|was\s+)?withdrawn\b",
-    re.IGNORECASE,
-)
 
 
 def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modified: str = "") -> polite.Fetched:
     """`params["url"]`, only if it has changed."""
     return polite.get(str(params.get("url", "")), etag=etag, last_modified=last_modified)
+
+
+def rolling(params: Mapping[str, Any]) -> bool:
+    """A feed shows its newest entries, whatever the day."""
+    return True
 
 
 def parse(data: bytes, *, day: date | None = None) -> Page:
@@ -58,6 +66,70 @@ def recognises(data: bytes, name: str = "") -> bool:
     if _is_json(data):
         return b"jsonfeed.org/version" in data[:2000]
     return markup.root_name(data) in _ROOTS
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A feed that an OPML list names."""
+
+    name: str
+    url: str
+
+
+def outlines(data: bytes) -> tuple[tuple[Outline, ...], tuple[Rejected, ...]]:
+    """(feeds to read, what is refused and why) of an OPML list, each address once. Raises Malformed.
+
+    An outline without address is a folder. Lists of lists are not followed. What a name leads to is checked when it is
+    asked for; here only what an address itself says.
+    """
+    if markup.root_name(data) != "opml":
+        raise Malformed("it is no OPML list")
+    accepted: dict[str, Outline] = {}
+    refused: list[Rejected] = []
+    for node in _lenient(data).iter():
+        if not isinstance(node.tag, str) or etree.QName(node).localname.lower() != "outline":
+            continue
+        said = {str(key).lower(): str(value).strip() for key, value in node.attrib.items()}
+        address, name = said.get("xmlurl", ""), text.clean(said.get("text") or said.get("title"), longest=120)
+        if said.get("type", "").lower() in {"include", "link", "source"}:
+            refused.append(Rejected("a list of its own, which is not followed", name or "outline"))
+        elif address and (reason := _unreadable(address)):
+            refused.append(Rejected(reason, f"{name}: {address[:200]}"))
+        elif address in accepted:
+            refused.append(Rejected("listed twice", f"{name}: {address[:200]}"))
+        elif address:
+            accepted[address] = Outline(name or urlsplit(address).netloc[:120], address)
+    return tuple(accepted.values()), tuple(refused)
+
+
+def _lenient(data: bytes) -> etree._Element:
+    """Lists are often written wrongly (an & in an address): what can be read is. Raises Malformed."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
+    try:
+        found = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Malformed(f"the list cannot be read: {str(error)[:150]}") from None
+    if found is None:
+        raise Malformed("the list cannot be read")
+    return found
+
+
+def _unreadable(address: str) -> str:
+    """Why this address is never read, "" when it may be."""
+    if not text.web_url(address):
+        return "only http and https addresses are read"
+    host = (urlsplit(address).hostname or "").rstrip(".").lower()
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return "no public address"
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        try:  # 2130706433 and 0x7f.1 are 127.0.0.1 too
+            number = ipaddress.ip_address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return ""
+    number = getattr(number, "ipv4_mapped", None) or number
+    return "" if number.is_global and not number.is_multicast else "a private address; only public ones are read"
 
 
 def _is_json(data: bytes) -> bool:
@@ -115,10 +187,8 @@ def _record(entry: Mapping[str, Any]) -> Record:
     link = text.web_url(entry.get("link")) or text.web_url(entry.get("id"))
     number, doi = _paper_behind(entry, link)
     authors = _authors(entry)
-    if number or doi or not link:
-        aliases = ids.aliases(arxiv=number, doi=doi, title=title, authors=authors)
-    else:  # a post stands for itself: the next week's has the same title
-        aliases = ids.aliases(url=link)
+    post = link and not (number or doi)  # it stands for itself: the next week's has the same title
+    aliases = ids.aliases(url=link) if post else ids.aliases(arxiv=number, doi=doi, title=title, authors=authors)
     if not (number or doi):
         words = " ".join(words.split()[:_EXCERPT_WORDS])
     code = text.code_link(words)
@@ -134,10 +204,11 @@ def _record(entry: Mapping[str, Any]) -> Record:
         url=f"https://arxiv.org/abs/{number}" if number else link,
         pdf_url=f"https://arxiv.org/pdf/{number}" if number else "",
         code_url=code,
+        project_url=text.project_link(words),
         has_code=bool(code),
         published_on=published or _day(entry.get("updated_parsed")),
         listed_on=published or _day(entry.get("updated_parsed")),
-        withdrawn=bool(number and _WITHDRAWN.match(text.clean(entry.get("arxiv_comment")))),
+        withdrawn=bool(number and text.says_withdrawn(text.clean(entry.get("arxiv_comment")))),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -43,6 +43,8 @@ def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modi
 
 def parse(data: bytes, *, day: date | None = None) -> Page:
     """`day`: the day of the snapshot, for dates without year; without it such dates stay unknown. Raises Malformed."""
+    if markup.is_html(data):
+        return _cards_page(data, day)
     lines = markup.decoded(data).splitlines()
     if any(_meta(line) for line in lines):
         return _three_lines(lines, day)
@@ -52,7 +54,9 @@ def parse(data: bytes, *, day: date | None = None) -> Page:
 
 
 def recognises(data: bytes, name: str = "") -> bool:
-    """Plain text with the marks of one of the forms."""
+    """Plain text with the marks of one of the forms, or a web page with category, date and title in turn."""
+    if markup.is_html(data):
+        return _shows_cards(data)
     lines = markup.decoded(data[:200_000]).splitlines()
     if any(_meta(line) for line in lines[:40]) or any(_NUMBERED_TITLE.match(line) for line in lines[:200]):
         return True
@@ -126,6 +130,7 @@ class _Card:
     truncated: bool
     affiliations: tuple[str, ...]
     abstract: str
+    names: tuple[str, ...] = ()  # where the page keeps them apart from the title; `heading` is then the title
 
 
 def _three_lines(lines: list[str], day: date | None) -> Page:
@@ -136,6 +141,65 @@ def _three_lines(lines: list[str], day: date | None) -> Page:
     return _page([_card_record(card, page_words, day) for card in cards], day)
 
 
+def _cards_page(data: bytes, day: date | None) -> Page:
+    """The same listing saved as a web page. Raises Malformed."""
+    cards = _page_cards(_pieces(data))
+    if not cards:
+        raise Malformed("it is no listing: no category and date before a title")
+    page_words = _Words(cards)
+    return _page([_card_record(card, page_words, day) for card in cards], day)
+
+
+def _shows_cards(data: bytes) -> bool:
+    try:
+        return bool(_page_cards(_pieces(data)))
+    except Malformed:
+        return False
+
+
+def _pieces(data: bytes) -> list[str]:
+    """What each innermost element says, in order; a mark within prose (bold, code) parts nothing."""
+    soup = markup.html(data)
+    for node in soup(["script", "style", "noscript", "template", "svg", "button", "head"]):
+        node.decompose()
+    for node in soup(["b", "i", "em", "strong", "sub", "sup", "code", "mark"]):
+        node.unwrap()
+    soup.smooth()
+    return [" ".join(piece.split()) for piece in soup.stripped_strings]
+
+
+def _page_cards(pieces: list[str]) -> list[_Card]:
+    """A card begins where one to three pieces in turn are its category, date and Code."""
+    starts: list[tuple[int, int, re.Match[str]]] = []
+    place = 0
+    while place < len(pieces):
+        whole = ((size, _meta("".join(pieces[place : place + size]))) for size in (1, 2, 3))
+        fits = [(size, meta) for size, meta in whole if meta and (size < 3 or meta["code"])]
+        size, meta = fits[-1] if fits else (1, None)
+        if meta:
+            starts.append((place, place + size, meta))
+        place += size
+    ends = [*[place for place, _, _ in starts[1:]], len(pieces)][: len(starts)]
+    return [_page_card(meta, pieces[begun:end]) for (_, begun, meta), end in zip(starts, ends, strict=True) if begun < end]
+
+
+def _page_card(meta: re.Match[str], body: list[str]) -> _Card:
+    """Title, names and labs, abstract; what follows the longest piece is page chrome."""
+    prose = max(range(1, len(body)), key=lambda at: len(body[at]), default=0)
+    abstract = body[prose] if prose and len(body[prose]) >= _SHORT else ""
+    between = body[1:prose] if abstract else body[1:]
+    if not between:
+        return _card(meta, body[0], abstract)
+    dot = next((at for at, piece in enumerate(between) if "·" in piece), len(between))
+    before, _, labs = " ".join(between[dot:]).partition("·")
+    people = [*between[:dot], before.strip()]
+    joint = " " if any("," in piece for piece in people) else ", "  # one line of names, or one name an element
+    names = re.sub(r"\s+,", ",", joint.join(filter(None, people)))
+    shown = names.rstrip(" ,").removesuffix("et al.").strip(" ,")
+    return replace(_card(meta, f"{body[0]} · {labs.strip()}" if labs.strip() else body[0], abstract),
+                   truncated="et al" in names, names=text.people(shown))  # fmt: skip
+
+
 def _cards(lines: list[str]) -> list[_Card]:
     metas = [(place, found) for place, line in enumerate(lines) if (found := _meta(line))]
     ends = [place for place, _ in metas[1:]] + [len(lines)]
@@ -143,17 +207,19 @@ def _cards(lines: list[str]) -> list[_Card]:
     for (place, meta), end in zip(metas, ends, strict=True):
         body = [" ".join(line.split()) for line in lines[place + 1 : end] if line.strip()]
         if body:
-            heading, _, labs = body[0].partition(" · ")
-            cards.append(
-                _Card(
-                    meta=meta,
-                    heading=heading.removesuffix(" et al."),
-                    truncated=heading.endswith(" et al."),
-                    affiliations=tuple(lab.strip() for lab in labs.split(",") if lab.strip()),
-                    abstract=" ".join(body[1:]),
-                )
-            )
+            cards.append(_card(meta, body[0], " ".join(body[1:])))
     return cards
+
+
+def _card(meta: re.Match[str], line: str, abstract: str) -> _Card:
+    heading, _, labs = line.partition(" · ")
+    return _Card(
+        meta=meta,
+        heading=heading.removesuffix(" et al."),
+        truncated=heading.endswith(" et al."),
+        affiliations=tuple(lab.strip() for lab in labs.split(",") if lab.strip()),
+        abstract=abstract,
+    )
 
 
 def _meta(line: str) -> re.Match[str] | None:
@@ -162,7 +228,7 @@ def _meta(line: str) -> re.Match[str] | None:
 
 
 def _card_record(card: _Card, words: _Words, day: date | None) -> Record:
-    title, authors = words.split(card)
+    title, authors = (card.heading, card.names) if card.names else words.split(card)
     return _text_record(
         title,
         card.abstract,

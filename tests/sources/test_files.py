@@ -22,8 +22,13 @@ def test_a_missing_path_is_said():
     [
         ("x.png", b"\x89PNG\r\n\x1a\n\x00\x00", "SKIPPED", "PNG"),
         ("x.html", b"<!DOCTYPE html><html></html>", "SKIPPED", "HTML page: not read yet"),
-        ("x.opml", b"<opml version='2.0'/>", "SKIPPED", "OPML: not read yet"),
-        ("x.xml", b"<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'/>", "SKIPPED", "OAI-PMH: not read yet"),
+        ("x.opml", b"<opml version='2.0'/>", "SKIPPED", "list of feeds"),
+        (
+            "x.xml",
+            b"<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><error code='badArgument'/></OAI-PMH>",
+            "BROKEN",
+            "badArg",
+        ),
         ("x.json", b'{"a": 1}', "SKIPPED", "neither"),
         ("x.json", b'{"a": ', "BROKEN", "JSON"),
         ("x.json", b'[{"paper": {"id": "2601.00001", "ti', "BROKEN", "JSON"),
@@ -78,13 +83,13 @@ def test_all_recorded_days_go_into_the_last_one():
 def test_the_folder_of_arxiv_is_read_as_far_as_it_can_be_today():
     report = ingest_files(samples.ROOT / "arxiv", now=NOW)
     outcomes = {str(one.file.relative_to(samples.ROOT)): (one.kind, one.outcome) for one in report.files}
-    assert outcomes["arxiv/api/id_abc_s0_m100.xml"] == ("feed", "BROKEN")
+    assert outcomes["arxiv/api/id_abc_s0_m100.xml"] == ("arxiv", "BROKEN")
     assert outcomes["arxiv/feed/rss-cs.CL-2026-08-01-weekend-empty.xml"] == ("arxiv", "QUIET")
-    assert outcomes["arxiv/list/cs.AI-new-2026-08-12.html"] == ("", "SKIPPED")
-    assert {value for name, value in outcomes.items() if name.startswith(("arxiv/oai", "arxiv/listing-mail"))} == {
-        ("", "SKIPPED")
-    }
-    assert not report.unreadable and Paper.objects.count() == 34
+    assert outcomes["arxiv/list/cs.AI-new-2026-08-12.html"] == ("arxiv", "FRESH")
+    assert outcomes["arxiv/oai/generic-badResumptionToken.xml"] == ("arxiv", "BROKEN")
+    assert outcomes["arxiv/oai/generic-noRecordsMatch.xml"] == ("arxiv", "QUIET")
+    assert {value for name, value in outcomes.items() if name.startswith("arxiv/listing-mail")} == {("mailbox", "FRESH")}
+    assert not report.unreadable and Paper.objects.count() > 50
 
 
 @samples.needed

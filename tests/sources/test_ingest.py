@@ -109,7 +109,7 @@ def test_the_outcomes_of_a_feed_over_some_days(server):
     [
         ({"status": 429, "headers": {"Retry-After": "7200"}}, "too often"),
         ({"status": 500}, "error of its own"),
-        ({"data": "<html><script src=challenge.js></script>"}, "no XML|neither|cannot be read"),
+        ({"data": "<html><script src=challenge.js></script>"}, "tests for robots"),
         ({"data": RSS.format(day=NOW, items="<item>")[:-30]}, "cannot be read"),
         ({"data": RSS.format(day=NOW, items="<item><title>x</title></item>")}, "layout may have changed"),
     ],
@@ -157,7 +157,7 @@ def test_a_source_that_cannot_be_read_at_all_is_broken_and_nothing_is_raised(kin
 def test_a_mistake_of_ours_costs_one_source_and_is_logged(server, monkeypatch, caplog):
     place = source(kind="arxiv", params={"url": server.url_for("/rss")})
     arxiv(server, date(2026, 1, 7), 1)
-    monkeypatch.setattr("newsletter.sources.arxiv._record", lambda *args: 1 // 0)
+    monkeypatch.setattr("newsletter.sources.arxiv._feed._announced", lambda *args: 1 // 0)
     report = ingest(place, now=NOW)
     assert (report.outcome, "ZeroDivisionError" in report.reason, "ZeroDivisionError" in caplog.text) == ("BROKEN", True, True)
 
@@ -178,7 +178,7 @@ def test_the_shipped_sources_are_made_once_and_stay_as_a_curator_set_them():
     count = Source.objects.count()
     Source.objects.filter(slug="arxiv-cs-cl").update(enabled=False)
     default_sources()
-    assert Source.objects.count() == count == 11
+    assert Source.objects.count() == count >= 11
     assert not Source.objects.get(slug="arxiv-cs-cl").enabled
 
 

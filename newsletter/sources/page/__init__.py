@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from newsletter.sources.page import _ids as ids
+from newsletter.sources.page import _labs as labs
 from newsletter.sources.page import _markup as markup
 from newsletter.sources.page import _text as text
 from newsletter.sources.page._malformed import Malformed, guarded
 
-__all__ = ["Malformed", "Page", "Record", "Rejected", "guarded", "ids", "markup", "text"]
+__all__ = ["Malformed", "Page", "Record", "Rejected", "Signal", "guarded", "ids", "labs", "markup", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +62,31 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What a place that lists no papers says about one: it counts for a known paper and never makes one.
+
+    aliases: (scheme, value) by which the paper is found; repository: "owner/name" of the code it links to.
+    """
+
+    name: str
+    number: str = ""
+    aliases: tuple[tuple[str, str], ...] = ()
+    repository: str = ""
+    points: int | None = None
+    comments: int | None = None
+    stars: int | None = None
+    said_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one answer of a source holds. declared: the count the page itself states, when it does."""
+    """What one answer of a source holds. declared: the count the page itself states, when it does.
+
+    signals: None for a source of papers; a source of signals has no records.
+    """
 
     records: tuple[Record, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     listed_on: date | None = None
     declared: int | None = None
+    signals: tuple[Signal, ...] | None = None

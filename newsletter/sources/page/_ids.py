@@ -33,7 +33,7 @@ for _line in _CATEGORIES.strip().splitlines():
         _BY_CLASS.setdefault(_class, []).append(f"{_archive}.{_class}")
 
 _NEW_ID = r"(?P<year>\d{2})(?P<month>\d{2})\.(?P<number>\d{4,5})"
-_OLD_ID = r"(?P<archive>[a-z][a-z-]{1,9})(?:\.[A-Z]{2})?/(?P<old>\d{7})"
+_OLD_ID = r"(?P<archive>[a-z][a-z-]{1,9})(?:\.[A-Za-z]{2})?/(?P<old>\d{7})"
 _ID = re.compile(rf"(?:{_NEW_ID}|{_OLD_ID})(?:v\d{{1,3}})?", re.ASCII)
 _PREFIX = re.compile(r"^(?:oai:)?arxiv(?:\.org)?:\s*", re.IGNORECASE)
 _LINK = re.compile(
@@ -76,7 +76,7 @@ def aliases(
 ) -> tuple[tuple[str, str], ...]:
     """(scheme, value) in order of trust. A DataCite DOI of arXiv is the arXiv id in another dress."""
     dressed = _ARXIV_DOI.match(doi)
-    if dressed:
+    if dressed and arxiv_id(dressed[1]):
         arxiv, doi = arxiv or arxiv_id(dressed[1]), ""
     if len(url) > 300:
         url = f"sha256:{hashlib.sha256(url.encode()).hexdigest()}"

@@ -7,12 +7,31 @@ import json
 import re
 from typing import Any
 
+from bs4 import BeautifulSoup
+from bs4.exceptions import ParserRejectedMarkup
 from lxml import etree
 
 from newsletter.sources.page._malformed import Malformed
 
+_MOST_NODES = 300_000  # a node costs up to 300 bytes of memory; 2,000 papers have some 60,000
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+
+_NAMED_DOCTYPE = re.compile(rb"<!DOCTYPE\s+(\w{1,40})\s+(?:PUBLIC|SYSTEM)(?:\s+(?:\"[^\"<>]{0,300}\"|'[^'<>]{0,300}')){1,2}\s*>")
+_DEEPEST = 500  # of a page of papers: about 30
+_MOST_TAGS = 100_000  # the longest arXiv listing has about 40,000
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})(?=[\s/>])")
+_HTML = re.compile(
+    rb"[\s\xef\xbb\xbf]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,1000}?-->\s*){0,5}<(?:!doctype\s+html|html|head|body|div|script)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_OPTIONAL = "area base br col embed hr img input link meta param path source track wbr p li dt dd tr td th option"
+_UNCLOSED = frozenset(_OPTIONAL.split())
+_BARRIERS = (
+    (re.compile(r"awsWafCookieDomainList|AwsWafIntegration|window\.gokuProps|awswaf\.com/[^\"']*challenge"), "AWS WAF"),
+    (re.compile(r"cf-challenge|cf_chl_|/cdn-cgi/challenge-platform|<title>Just a moment"), "Cloudflare"),
+    (re.compile(r"<title>[^<]{0,60}(?:captcha|human verification|verify you are human)", re.IGNORECASE), "a captcha"),
+)
 
 
 def decoded(data: bytes) -> str:
@@ -46,10 +65,19 @@ def root_name(data: bytes) -> str:
     return ""
 
 
-def tree(data: bytes) -> etree._Element:
-    """Strict XML, no DTD, no network, depth at most 256. Raises Malformed; a page cut in the middle is malformed."""
+def tree(data: bytes, *, doctypes: frozenset[str] = frozenset()) -> etree._Element:
+    """Strict XML, no DTD, no network, depth at most 256. Raises Malformed; a page cut in the middle is malformed.
+
+    doctypes: roots whose declaration is taken out unread when it only names a DTD elsewhere (PubMed's); one that
+    declares anything of its own is refused like all others.
+    """
+    named = _NAMED_DOCTYPE.search(data[:2000]) if doctypes else None
+    if named and named[1].decode() in doctypes:
+        data = data[: named.start()] + data[named.end() :]
     if not root_name(data):
         raise Malformed("it is no XML document")
+    if data.count(b"<") > _MOST_NODES:
+        raise Malformed(f"the XML has over {_MOST_NODES} tags, which no list of papers has")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         return etree.fromstring(data, parser)
@@ -57,10 +85,49 @@ def tree(data: bytes) -> etree._Element:
         raise Malformed(f"the XML cannot be read: {str(error)[:150]}") from None
 
 
+def is_html(data: bytes) -> bool:
+    """Does it begin like a web page, or a piece of one?"""
+    return bool(_HTML.match(data[:3000]))
+
+
+def html(data: bytes) -> BeautifulSoup:
+    """The tree of an HTML page, whatever its errors. Raises Malformed for one that ends in the middle or nests absurdly."""
+    if not re.search(rb"</(?:html|body)\s*>", data[-3000:], re.IGNORECASE):
+        raise Malformed("the page ends in the middle")
+    text = decoded(data)
+    _check_size(text)
+    try:
+        return BeautifulSoup(text, "lxml")
+    except (ParserRejectedMarkup, RecursionError, ValueError) as error:
+        raise Malformed(f"the HTML cannot be read ({type(error).__name__})") from None
+
+
+def _check_size(text: str) -> None:
+    """Before a tree is built: a tag costs about 1.5 kB of memory. What never closes counts as depth for good."""
+    depth = opened = 0
+    for found in _TAG.finditer(text):
+        counts = found[2].lower() not in _UNCLOSED
+        opened += not found[1]
+        depth = max(0, depth - 1) if found[1] and counts else depth + counts
+        if depth > _DEEPEST or opened > _MOST_TAGS:
+            raise Malformed("the HTML is nested too deeply" if depth > _DEEPEST else f"the HTML has over {_MOST_TAGS} tags")
+
+
+def barrier(data: bytes) -> str:
+    """Whose challenge for robots stands here instead of a page; "" for none. Ask only when no paper was found:
+    good pages carry the challenge's script too.
+    """
+    text = decoded(data[:100_000])
+    return next((who for sign, who in _BARRIERS if sign.search(text)), "")
+
+
 def from_json(data: bytes) -> Any:
     """Raises Malformed for anything that is no JSON, ends too early or nests deeper than Python goes."""
+    text = decoded(data)
+    if text.count("{") + text.count("[") > _MOST_NODES:
+        raise Malformed(f"the JSON has over {_MOST_NODES} lists and objects, which no list of papers has")
     try:
-        return json.loads(decoded(data))
+        return json.loads(text)
     except RecursionError:
         raise Malformed("the JSON is nested too deeply") from None
     except ValueError as error:

@@ -17,7 +17,8 @@ Upsilon Υ Phi Φ Psi Ψ Omega Ω times × sim ~ approx ≈ simeq ≃ leq ≤ le
 rightarrow → leftarrow ← Rightarrow ⇒ leftrightarrow ↔ uparrow ↑ downarrow ↓ infty ∞ cdot · cdots ⋯ ldots … dots … nabla ∇
 partial ∂ in ∈ notin ∉ ell ℓ sum ∑ prod ∏ int ∫ forall ∀ exists ∃ subset ⊂ cup ∪ cap ∩ otimes ⊗ oplus ⊕ circ ∘ star ⋆
 dagger † perp ⊥ parallel ∥ equiv ≡ propto ∝ langle ⟨ rangle ⟩ emptyset ∅ mid | backslash / textasciitilde ~ textless <
-textgreater > textbar | textendash – textemdash — copyright © S § degree ° prime ′
+lVert ‖ rVert ‖ Vert ‖ lvert | rvert | vert | lceil ⌈ rceil ⌉ lfloor ⌊ rfloor ⌋ setminus ∖ wedge ∧ vee ∨ cong ≅ lesssim ≲
+gtrsim ≳ lambda λ textgreater > textbar | textendash – textemdash — copyright © S § degree ° prime ′
 """
 _SILENT = ("quad", "qquad", "left", "right", "bigl", "bigr", "big", "displaystyle", "rm", "bf", "it", "em", "tt", "sc", "cal",
            "sf", "protect", "relax")  # fmt: skip
@@ -27,8 +28,10 @@ _FONTS = {"textit", "textbf", "texttt", "textsc", "textrm", "textsf", "textup", 
           "mathrm", "mathit", "mathsf", "mathtt", "mathscr", "mathfrak", "boldsymbol", "operatorname", "mbox", "underline",
           "url", "footnotesize", "small", "ensuremath"}  # fmt: skip
 _DOUBLE = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "Q": "ℚ", "C": "ℂ", "E": "𝔼", "P": "ℙ"}
-_RAISED = str.maketrans("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ")
-_LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
+_RAISED = str.maketrans("0123456789+-=()abcdefghijklmnoprstuvwxyzT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀ")
+_LOWERED = str.maketrans("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+_MARKS = {"hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303", "widetilde": "\u0303", "bar": "\u0304", "overline": "\u0304",
+          "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308", "check": "\u030c", "breve": "\u0306"}  # fmt: skip
 
 _HINT = re.compile(r"[\\$~^{}]|``|''|\bsim\d")
 _DOUBLED_URL = re.compile(r"(https?://[^\s{}]{3,400})\{\s*https?://[^\s{}]{3,400}\s*\}")
@@ -40,7 +43,12 @@ _MATHS = re.compile(r"(?<!\\)\$\$?(?=\S)([^$]{1,300}?)(?<=\S)\$\$?(?!\d)")
 _COMMAND_OF = re.compile(r"\\([A-Za-z]{1,20})\*?\s*\{([^{}]{0,2000})\}")
 _BARE_FONT = re.compile(r"\b(textit|textbf|texttt|textsc|emph|mathbf|mathcal|mathrm|mathbb)\{([^{}]{0,2000})\}")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]{0,80})\}\s*\{([^{}]{0,80})\}")
-_SCRIPT = re.compile(r"([\^_])(?:\{([^{}]{0,80})\}|(?<=[\^])([0-9A-Za-z+-]))")
+_SCRIPT = re.compile(r"([\^_])(?:\{([^{}]{0,80})\}|(?<=[\^])([0-9+-]|[A-Za-z](?![A-Za-z])))")
+_GROUPED_FONT = re.compile(r"\{\\(?:em|bf|it|tt|rm|sc|sl|sf|bfseries|itshape)\s+([^{}]{0,2000})\}")
+_CAPITALS = re.compile(r"(?<![\w^}\\])\{([A-Z][A-Z0-9]{0,9})\}(?![{}])")  # BibTeX keeps capitals so: {B}ayesian
+_NOTHING = re.compile(r"\\(?:begin|end|cite[pt]?|label|ref|eqref|footnote)\*?\s*\{[^{}]{0,200}\}")
+_SYMBOL_ALONE = re.compile(r"(?<!\\)\$(\\[A-Za-z]{2,12})\$")
+_MARKED = re.compile(rf"\\({'|'.join(_MARKS)})(?:\s*\{{\s*(\\?[A-Za-z]{{1,12}})\s*\}}|\s+([A-Za-z])(?![A-Za-z]))")
 _COMMAND = re.compile(r"\\([A-Za-z]{1,30})\*?(?:\{\}|[ ]?(?=[A-Za-z]))?")
 
 
@@ -54,6 +62,8 @@ def to_unicode(text: str) -> str:
         return text
     text = _HREF.sub(r"\2 (\1)", text)
     text = _BRACED_URL.sub(r" \1", _DOUBLED_URL.sub(r"\1", text.replace("\\url{", "{")))
+    text = _CAPITALS.sub(r"\1", _GROUPED_FONT.sub(r"\1", _NOTHING.sub(" ", text)))
+    text = _SYMBOL_ALONE.sub(lambda found: _commands(found[1]), text)
     text = _LETTER.sub(_letter, _ACCENT.sub(_accent, text))
     text = re.sub(r"\\([%&#_])", r"\1", text)
     text = re.sub(r"\^\\circ\b", "°", text)
@@ -82,13 +92,15 @@ def _commands(text: str) -> str:
     """Innermost first, eight levels deep: deeper nesting is no title."""
     for _ in range(8):
         before = text
+        text = _MARKED.sub(_marked, text)
         text = _FRACTION.sub(r"\1/\2", text)
         text = _SCRIPT.sub(_script, text)
         text = _BARE_FONT.sub(_argument, _COMMAND_OF.sub(_argument, text))
         if text == before:
             break
     text = re.sub(r"\\[,;: ]|\\\\", " ", text)
-    text = re.sub(r"\\([!/<>|@*\-\[\]()])", lambda found: found[1] if found[1] in "[]()" else "", text)
+    text = text.replace("\\|", "‖")
+    text = re.sub(r"\\([!/<>@*\-\[\]()])", lambda found: found[1] if found[1] in "[]()" else "", text)
     return re.sub(r"\\([{}])", r"\1", _COMMAND.sub(_symbol, text))
 
 
@@ -114,11 +126,21 @@ def _script(found: re.Match[str]) -> str:
     return {"\\circ": "°", "\\prime": "′"}.get(body, f"{found[1]}{body}" if body else "")
 
 
+def _marked(found: re.Match[str]) -> str:
+    """One letter gets its mark, more keep their name alone."""
+    body = found[2] or found[3]
+    letter = _SYMBOLS.get(body[1:], "") if body.startswith("\\") else body
+    return unicodedata.normalize("NFC", letter + _MARKS[found[1]]) if len(letter) == 1 else body
+
+
 def _symbol(found: re.Match[str]) -> str:
+    """An unknown command is a word (log, max) and keeps the blank after it."""
     name = found[1]
-    return _SYMBOLS.get(name, name)
+    return _SYMBOLS[name] if name in _SYMBOLS else name + " " * found[0].endswith(" ")
 
 
 def _groups(text: str) -> str:
     """Inside maths a group's braces say nothing more."""
-    return re.sub(r"\{([^{}]*)\}", r"\1", re.sub(r"_([0-9])(?![0-9])", lambda found: found[1].translate(_LOWERED), text))
+    return re.sub(
+        r"\{([^{}]*)\}", r"\1", re.sub(r"_([0-9aehijklmnoprstuvx])(?!\w)", lambda found: found[1].translate(_LOWERED), text)
+    )

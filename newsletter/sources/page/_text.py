@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from newsletter.sources.page import _tex as tex
@@ -13,9 +14,16 @@ _LONGEST = 20_000  # characters looked at; the longest abstract of the field has
 _JOINERS = "\u200c\u200d"  # needed by emoji and by Persian and Indic scripts
 _ADDRESS = re.compile(r"(?<![\w/@])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _ANCHOR = re.compile(r"<a\s[^<>]{0,500}>([^<>]{0,500})</a>", re.IGNORECASE)
-_TAG = re.compile(r"<(?:script|style)\b[^<>]{0,2000}>[^<]*|<[!/]?[A-Za-z][^<>]{0,2000}>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(?:script|style)\b[^<>]{0,2000}>[^<]*|<[!/]?[A-Za-z][A-Za-z0-9:-]{0,30}(?=[\s/>])[^<>]{0,2000}>", re.IGNORECASE
+)
 _URL = re.compile(r"https?://[^\s<>{}|\\^`\"]{3,490}")
 _CODE_HOSTS = {"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "anonymous.4open.science"}
+_DATA_HOSTS = {"zenodo.org", "figshare.com", "osf.io", "kaggle.com", "dataverse.harvard.edu", "datadryad.org"}
+_WITHDRAWN = re.compile(
+    r"^\W*(?:(?:this|the)\s+)?(?:(?:paper|article|submission|manuscript|work|preprint)\s+)?(?:(?:has|have)\s+been\s+|is\s+|was\s+)?withdrawn\b",
+    re.IGNORECASE,
+)
 
 
 def clean(text: object, *, entities: bool = False, longest: int = _LONGEST) -> str:
@@ -57,6 +65,22 @@ def names(values: object) -> tuple[str, ...]:
     return tuple(name for name in found if name)
 
 
+def people(line: object) -> tuple[str, ...]:
+    """The names of one line ("A. One, B. Two (1) and C. Three"); what stands in parentheses is an affiliation."""
+    bare = clean(line)
+    for _ in range(4):
+        bare, before = re.sub(r"\([^()]{0,300}\)", " ", bare), bare
+        if bare == before:
+            break
+    bare = re.sub(r"\([^()]*$", "", bare)  # a list that was cut within an affiliation
+    return names([name.strip(" ;,") for name in re.split(r"\s*[,;]\s+(?:and\s+)?|\s+and\s+|,$", bare)])
+
+
+def says_withdrawn(comment: str) -> bool:
+    """Does arXiv's comment say that this paper was withdrawn? "Withdrawn" in the middle may mean another one."""
+    return bool(_WITHDRAWN.match(comment))
+
+
 def terms(values: object) -> tuple[str, ...]:
     """Like `names`, each once: categories, keywords, organisations."""
     return tuple(dict.fromkeys(names(values)))
@@ -79,13 +103,34 @@ def web_url(value: object) -> str:
 
 def code_link(text: str) -> str:
     """The first repository (host/owner/name) that a cleaned abstract links to, else ""."""
+    return next((url for url, host, pieces in _links(text) if host in _CODE_HOSTS and len(pieces) >= 2), "")
+
+
+def repository(url: str) -> str:
+    """`owner/name`, lower case, of an address at GitHub, else ""."""
+    for _, host, pieces in _links(url):
+        if host == "github.com" and len(pieces) >= 2:
+            name = "/".join(pieces[:2]).removesuffix(".git").lower()
+            return name if re.fullmatch(r"[\w.-]*\w[\w.-]*/[\w.-]*\w[\w.-]*", name, re.ASCII) else ""
+    return ""
+
+
+def project_link(text: str) -> str:
+    """The first data set or project page that a cleaned abstract links to, else ""."""
+    for url, host, pieces in _links(text):
+        data = host in _DATA_HOSTS or (host in {"huggingface.co", "hf.co"} and pieces[:1] == ["datasets"] and len(pieces) >= 3)
+        if (data and pieces) or host.endswith(".github.io"):
+            return url
+    return ""
+
+
+def _links(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """(address, host, pieces of the path) of each web address."""
     for found in _URL.findall(text):
         url = web_url(found.rstrip(".,;:!?)]'*_"))
         parts = urlsplit(url)
-        host = (parts.hostname or "").removeprefix("www.")
-        if host in _CODE_HOSTS and len([piece for piece in parts.path.split("/") if piece]) >= 2:
-            return url
-    return ""
+        if url:
+            yield url, (parts.hostname or "").removeprefix("www."), [piece for piece in parts.path.split("/") if piece]
 
 
 def whole(value: object) -> int | None:
