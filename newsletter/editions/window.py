@@ -109,18 +109,20 @@ def newest_sendable() -> int:
 def windows(afters: Collection[int], *, upto: int) -> dict[int, Window]:
     """For each `after`, the visible candidates of the closed issues in (after, upto]; the rows are read once."""
     rows = _sorted(_visible().filter(issue__number__gt=min(afters, default=upto), issue__number__lte=upto))
-    return {after: _window([row for row in rows if row.issue.number > after]) for after in afters}
+    decided = _decided({row.paper_id for row in rows})
+    return {after: _window([row for row in rows if row.issue.number > after], decided) for after in afters}
 
 
 def of_issue(issue: Issue) -> Window:
     """One issue's visible candidates, open or not: what the desk and the sign-up preview look at."""
-    return _window(Candidate.objects.filter(issue=issue, hidden_at__isnull=True).select_related("paper", "issue"))
+    rows = list(Candidate.objects.filter(issue=issue, hidden_at__isnull=True).select_related("paper", "issue"))
+    return _window(rows, _decided({row.paper_id for row in rows}))
 
 
 def look_back(*, upto: int, now: datetime) -> Window:
     """Closed issues of the last seven days up to `upto`: for a new interest's catch-up and best of the week."""
     rows = _visible().filter(issue__number__lte=upto, issue__closed_at__gte=now - LOOK_BACK)
-    return _window(_sorted(rows), is_new=False)
+    return _window(_sorted(rows), None)
 
 
 def had(subscribers: Collection[int], papers: Collection[int]) -> dict[int, set[int]]:
@@ -177,18 +179,18 @@ def _sorted(rows: Iterable[Candidate]) -> list[Candidate]:
     return sorted(rows, key=lambda row: (row.issue.number, row.pk))
 
 
-def _window(rows: Iterable[Candidate], *, is_new: bool = True) -> Window:
+def _window(rows: Iterable[Candidate], decided: Collection[int] | None) -> Window:
     """Rows in the order of their issues: the newest visible candidate of a paper gives signals and summary.
+
+    decided: papers of which a curator or a merge decided; None: nothing here is new to anybody (a look-back).
 
     A merged paper's are read as AGAIN of the survivor. No paper that was ever part of a merge or split is new to
     everybody: readers may have had it under another row.
     """
     entries: dict[int, Entry] = {}
-    rows = list(rows)
-    decided = _decided({row.paper_id for row in rows}) if is_new else set()
     for row in rows:
         paper = row.paper.survivor()
-        new = is_new and row.kind == CandidateKind.NEW and row.paper_id == paper.pk and paper.pk not in decided
+        new = row.kind == CandidateKind.NEW and row.paper_id == paper.pk and decided is not None and paper.pk not in decided
         if paper.withdrawn_at is not None:
             continue
         on = row.issue.closed_on or paper.listed_on

@@ -39,6 +39,10 @@ def fetch(params: Mapping[str, Any], *, now: datetime, etag: str = "", last_modi
         entry: dict[str, Any] = {"asked": repository, "at": now.isoformat()}
         try:
             got = polite.get(f"{base}/repos/{repository}", etag=str(known.get(repository, {}).get("etag", "")), pause=_PAUSE)
+        except polite.NotYet:
+            if not found:
+                raise
+            break  # the host rests: the others are asked next time
         except polite.Unavailable as error:
             failed.append(error)
             found.append(entry | {"error": str(error)})

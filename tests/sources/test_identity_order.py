@@ -159,7 +159,7 @@ def _process(number, gate, database):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's test database lives in this process")
+@pytest.mark.postgresql
 def test_processes_that_meet_the_same_papers_leave_one_of_each():
     connections.close_all()
     context = multiprocessing.get_context("fork")

@@ -141,7 +141,8 @@ def _take(host: str, pause: float) -> str:
             return token
         row = Permit.objects.get(host=host)
         left = (row.next_allowed_at - now).total_seconds()
-        if left > MOST_WAIT_SECONDS or time.monotonic() > give_up:
+        resting = row.fails and left > pause  # it refused: no worker stands and waits for that
+        if resting or left > MOST_WAIT_SECONDS or time.monotonic() > give_up:
             raise _not_yet(row, max(left, pause))
         time.sleep(min(max(left, 0.05), 1.0))
 
