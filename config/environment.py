@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SHORTEST_SECRET = 32
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -35,7 +36,7 @@ class Environment(BaseSettings):
     mail_url: str = "file:"
     public_url: str = ""
     host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
+    port: int = 8000
     mail_from: str = "Paper Round <digest@paperround.example.org>"
     service_from: str = "Paper Round <service@paperround.example.org>"
     reply_to: str = ""
@@ -78,7 +79,8 @@ class Environment(BaseSettings):
     @classmethod
     def _origin_only(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query):
+        host = re.fullmatch(r"[A-Za-z0-9.\-]+|[0-9a-fA-F:.]+", parts.hostname or "")
+        if value and (parts.scheme not in {"http", "https"} or not host or parts.path.strip("/") or parts.query):
             raise ValueError("write the address readers see, scheme and host only, as in https://papers.example.org")
         return value.rstrip("/")
 
@@ -87,6 +89,32 @@ class Environment(BaseSettings):
     def _one_sender(cls, value: str) -> str:
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]) or re.search(r"[\r\n]", value):
             raise ValueError("write one address, as in Paper Round <digest@papers.example.org>")
+        return value
+
+    @field_validator("reply_to")
+    @classmethod
+    def _one_reply(cls, value: str) -> str:
+        return cls._one_sender(value) if value else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        if value and len(value) < SHORTEST_SECRET:
+            raise ValueError(f"it signs every link: write at least {SHORTEST_SECRET} random characters, or none to have one made")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _name_and_password(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^:\s]+:\S+", value):
+            raise ValueError("write NAME:PASSWORD, as the provider will send them")
+        return value
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _a_port(cls, value: object) -> object:
+        if not str(value).isdigit() or not 1 <= int(str(value)) <= 65535:
+            raise ValueError("write a number from 1 to 65535, as in 8000")
         return value
 
     @field_validator("issue_cutoff")

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from newsletter import delivery
+
 LOOPBACK = {"localhost"}
 
 
@@ -29,6 +31,15 @@ def webhooks_need_a_secret(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     if provider and not settings.WEBHOOK_SECRET:
         hint = "Set WEBHOOK_SECRET to NAME:PASSWORD and give the provider the address with it."
         return [Error("WEBHOOK_SECRET is empty: bounces and complaints could not be heard.", hint=hint, id="paperround.E001")]
+    return []
+
+
+@register()
+def mail_url_names_a_transport(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    try:
+        delivery.transport_of(settings.MAIL_URL).close()
+    except delivery.Configuration as error:
+        return [Error(f"{error.reason}.", hint="docs/configure.md lists what MAIL_URL may be.", id="paperround.E003")]
     return []
 
 

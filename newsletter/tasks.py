@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from celery import shared_task
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -79,7 +80,8 @@ def _send_bell(stage: str) -> None:
 
 
 def _ingest(now: datetime) -> dict[str, Any]:
-    reports = sources.ingest_due(now=now)
+    offline = _live_due(now) and not sources.online(now=now)
+    reports = [] if offline else sources.ingest_due(now=now)
     gathered = issues.gather(now=now)
     told = alerts.plan_alerts(now=now)
     return {
@@ -90,7 +92,13 @@ def _ingest(now: datetime) -> dict[str, Any]:
         ],
         "gathered": asdict(gathered),
         "alerts": told,
+        **({"network": "none: no source was asked"} if offline else {}),
     }  # fmt: skip
+
+
+def _live_due(now: datetime) -> bool:
+    live = Source.objects.filter(enabled=True, is_sample=False)
+    return live.filter(Q(due_at__isnull=True) | Q(due_at__lte=now)).exists()
 
 
 def fetch_now(source: Source, *, now: datetime) -> sources.IngestReport:

@@ -31,8 +31,21 @@ def test_each_stage_leaves_a_run_at_the_clock_it_was_given(stage, capsys):
 
 @pytest.mark.parametrize("command", ["audit", "preview"])
 def test_reading_commands_leave_a_run_too(command, capsys):
-    _json(capsys, command)
-    assert Run.objects.get().stage == command
+    _json(capsys, command, "--at", "2026-11-16T12:00")
+    run = Run.objects.get()
+    assert (run.stage, run.as_of.isoformat()) == (command, "2026-11-16T12:00:00+00:00")
+
+
+def test_without_a_network_no_source_is_asked_and_none_is_switched_off(capsys, monkeypatch):
+    from newsletter import sources
+
+    sources.default_sources()
+    before = dict(Source.objects.values_list("slug", "enabled"))
+    monkeypatch.setattr(sources, "online", lambda **_: False)
+    monkeypatch.setattr(sources, "ingest_due", lambda **_: pytest.fail("a source was asked"))
+    assert "none" in _json(capsys, "ingest")["network"]
+    assert dict(Source.objects.values_list("slug", "enabled")) == before
+    assert set(Source.objects.values_list("outcome", flat=True)) == {"NEVER"}
 
 
 def test_explain_says_why_and_leaves_a_run(capsys):

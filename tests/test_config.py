@@ -63,6 +63,11 @@ def test_the_secret_is_made_once_and_kept_for_this_user_alone(tmp_path):
         ("PORT", "0", "PORT"),
         ("PORT", "eighty", "PORT"),
         ("KEY_PREFIX", "Über", "KEY_PREFIX"),
+        ("PORT", "99999", "from 1 to 65535"),
+        ("PUBLIC_URL", "http://exa mple", "https://"),
+        ("REPLY_TO", "zz", "one address"),
+        ("SECRET_KEY", "x", "32 random characters"),
+        ("WEBHOOK_SECRET", "x", "NAME:PASSWORD"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_a_remedy(monkeypatch, name, value, says):
@@ -119,8 +124,17 @@ def test_a_provider_without_a_webhook_secret_and_example_senders_do_not_start(tm
     assert done.returncode == 1
     assert "paperround.E001" in done.stderr and "paperround.E002" in done.stderr
     true = {"MAIL_FROM": "P <d@papers.example.net>", "SERVICE_FROM": "P <s@papers.example.net>"}
-    done = _start(tmp_path, **real, **true, POSTAL_ADDRESS="P, 7 True Street, Town", WEBHOOK_SECRET="a:b")
+    true.update(POSTAL_ADDRESS="P, 7 True Street, Town", WEBHOOK_SECRET="a:b")
+    done = _start(tmp_path, **real, **true)
     assert done.returncode == 0, done.stderr
+    done = _start(tmp_path, **real | {"MAIL_URL": "anymail:nosuch?x=1"}, **true)
+    assert done.returncode == 1 and "paperround.E003" in done.stderr
+
+
+def test_a_command_before_the_first_migration_says_what_to_do(tmp_path):
+    env = {"PATH": os.environ["PATH"], "PAPERROUND_DATA": str(tmp_path)}
+    done = subprocess.run([sys.executable, "manage.py", "send"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "manage.py migrate" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_https_address_brings_secure_cookies_and_hsts(tmp_path):

@@ -128,6 +128,7 @@ def test_a_curator_is_told_once_of_each_change_of_state(place):
 def test_an_alert_leaves_with_its_sentence(place, monkeypatch):
     User.objects.create_superuser("mara", "mara@example.org", "a long pass phrase")
     monkeypatch.setattr(KINDS["daily"], "fetch", lambda *args, **more: (_ for _ in ()).throw(polite.Unavailable("it is down")))
+    monkeypatch.setattr(sources, "online", lambda **_: True)
     run = tasks.run_stage("ingest", now=NOW)
     assert run.report["alerts"] == 1
     (file,) = delivery.send(now=NOW).files

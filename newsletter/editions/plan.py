@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -38,6 +39,7 @@ from newsletter.models import (
     SubscriberStatus,
 )
 from newsletter.models.ledger import ACCEPTED_STATES, OPEN_STATES
+from newsletter.models.papers import random_id
 
 WAVE = 5_000
 HORIZON = timedelta(minutes=30)
@@ -264,37 +266,56 @@ def _interests(readers: Sequence[Reader]) -> dict[int, Interest]:
 
 
 def _write_copies(run: Run, copies: Sequence[tuple[Reader, Choice]], upto: int, now: datetime) -> None:
+    """The wave's rows by plain INSERTs: ten times less CPU than model instances, at thousands of copies a wave."""
     editions = _editions({choice.picks for _, choice in copies}, now)
+    adapt, state = connection.ops.adapt_datetimefield_value, DeliveryState.PENDING.value
+    created_at = adapt(now)
     rows = [
-        Delivery(
-            subscriber=reader.row,
-            kind=Kind.DIGEST,
-            lane=Lane.DIGEST,
-            edition_id=editions[_key(choice.picks)],
-            slot_on=reader.slot_on,
-            due_at=reader.slot_at,
-            late_at=reader.slot_at + LATE_WINDOW,
-            after=reader.after,
-            upto=upto,
-            state=DeliveryState.PENDING,
-            params={"more": choice.more} if choice.more else {},
-            run=run,
-            run_seq=place,
-            created_at=now,
+        (
+            *(
+                random_id(),
+                reader.row.pk,
+                Kind.DIGEST.value,
+                Lane.DIGEST.value,
+                editions[choice.picks],
+                reader.slot_on.isoformat(),
+            ),
+            *(adapt(reader.slot_at), adapt(reader.slot_at + LATE_WINDOW), reader.after, upto, state, created_at, run.pk, place),
+            json.dumps({"more": choice.more} if choice.more else {}),
+            *("", 0, "", "", ""),
         )
         for place, (reader, choice) in enumerate(copies, start=1)
     ]
-    Delivery.objects.bulk_create(rows, batch_size=1000)
+    _insert("newsletter_delivery", _COPY_COLUMNS, rows)
     if rows:
         issues.count_prepared(upto, len(rows))
 
 
-def _editions(lists: Iterable[tuple[Pick, ...]], now: datetime) -> dict[str, int]:
-    """Edition ids by key; the rows that are not there yet are made."""
-    keyed = {_key(picks): picks for picks in lists}
-    rows = [Edition(key=key, picks=_plain(picks), created_at=now) for key, picks in keyed.items()]
-    Edition.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
-    return dict(Edition.objects.filter(key__in=keyed).values_list("key", "id"))
+_COPY_COLUMNS = (
+    *("public_id", "subscriber_id", "kind", "lane", "edition_id", "slot_on"),
+    *("due_at", "late_at", "after", "upto", "state", "created_at", "run_id", "run_seq"),
+    "params",
+    *("reason", "attempts", "claim_token", "to_address", "provider_id"),
+)
+
+
+def _insert(table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], conflict: str = "") -> None:
+    quote = connection.ops.quote_name
+    names, marks = ", ".join(map(quote, columns)), ", ".join(["%s"] * len(columns))
+    if rows:
+        with connection.cursor() as cursor:
+            statement = f"INSERT INTO {quote(table)} ({names}) VALUES ({marks}) {conflict}"  # noqa: S608 (our own names)
+            cursor.executemany(statement, rows)
+
+
+def _editions(lists: Iterable[tuple[Pick, ...]], now: datetime) -> dict[tuple[Pick, ...], int]:
+    """Edition ids by picks; the rows that are not there yet are made."""
+    keyed = {picks: _key(picks) for picks in lists}
+    created_at = connection.ops.adapt_datetimefield_value(now)
+    rows = [(key, random_id(), json.dumps(_plain(picks)), created_at) for picks, key in keyed.items()]
+    _insert("newsletter_edition", ("key", "public_id", "picks", "created_at"), rows, "ON CONFLICT (key) DO NOTHING")
+    found = dict(Edition.objects.filter(key__in=keyed.values()).values_list("key", "id"))
+    return {picks: found[key] for picks, key in keyed.items()}
 
 
 def _plain(picks: Iterable[Pick]) -> list[list[object]]:

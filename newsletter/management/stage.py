@@ -25,9 +25,8 @@ def clock(text: str | None) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def leave_run(stage: str, report: dict[str, Any]) -> Run:
+def leave_run(stage: str, report: dict[str, Any], *, now: datetime) -> Run:
     """The Run of a command that only reads: what it was asked and what it found, without addresses."""
-    now = timezone.now()
     return Run.objects.create(stage=stage, as_of=now, started_at=now, ended_at=now, state=RunState.DONE, report=report)
 
 

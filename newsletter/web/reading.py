@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
+from markupsafe import Markup
 
 from newsletter import editions, issues, links, mail
 from newsletter.matching import query
@@ -40,7 +41,7 @@ def today(request: HttpRequest) -> HttpResponse:
     stories = listing.of_issues([closed], most=A_PAGE) if closed else []
     context = {
         "issue": {"number": closed.number, "on": closed.closed_on, "at": closed.closed_at} if closed else None,
-        "note": _paragraphs(closed.note) if closed else [],
+        "note": _note(closed.note) if closed else [],
         "cards": stories[:CARDS],
         "lines": stories[CARDS:],
         "open": {"number": gathering.number, "closes_at": issues.next_cutoff(now).astimezone(settings.ISSUE_ZONE)}
@@ -81,7 +82,7 @@ def day(request: HttpRequest, on: str) -> HttpResponse:
     context = {
         "on": asked,
         "numbers": [issue.number for issue in found if issue.number > 0],
-        "notes": [part for issue in found for part in _paragraphs(issue.note)],
+        "notes": [part for issue in found for part in _note(issue.note)],
         "cards": stories[:CARDS] if number == 1 else [],
         "lines": stories[CARDS:] if number == 1 else stories,
         "number": number,
@@ -192,8 +193,9 @@ def mail_address(header: str) -> str:
     return header.rpartition("<")[2].rstrip(">").strip()
 
 
-def _paragraphs(note: str) -> list[str]:
-    return [part for part in mail.plain(note).split("\n\n") if part]
+def _note(text: str) -> list[Markup]:
+    """The curator's note as `mail.markdown` makes it: raw HTML is off there, so what it returns is safe to show."""
+    return [Markup(mail.markdown(text))] if text.strip() else []  # noqa: S704
 
 
 def _date(text: str) -> date | None:

@@ -73,7 +73,6 @@ def demo(*, now: datetime, live: bool | None = None) -> DemoReport:
     """Safe to repeat: once an issue has closed here nothing is seeded again. live None: ask the network."""
     if live is None:
         live = sources.online(now=now, seconds=5.0)
-    Source.objects.filter(is_sample=False, kind__in=["huggingface", "arxiv"]).update(enabled=live)
     if Issue.objects.filter(state=IssueState.CLOSED).exists():
         return DemoReport("READY", _ready_message(now, live), candidates=_open_candidates())
     return _seed_live(now) if live and _read_live(now) else _seed_sample(now)

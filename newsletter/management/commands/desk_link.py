@@ -1,9 +1,11 @@
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from newsletter import curators
+from newsletter.management.supervision import lock
 
 
 class Command(BaseCommand):
@@ -12,4 +14,6 @@ class Command(BaseCommand):
     help = "Print a one-time login link to the desk, valid for 30 minutes."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(curators.make_link(now=timezone.now()))
+        link = curators.make_link(now=timezone.now())
+        running = lock.url_of_the_running(settings.PAPERROUND_DATA)
+        self.stdout.write(link.replace(settings.PUBLIC_URL, running, 1) if running else link)

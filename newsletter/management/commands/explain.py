@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
 from newsletter.editions.explain import explain
-from newsletter.management.stage import leave_run
+from newsletter.management.stage import clock, leave_run
 from newsletter.models import Alias, Paper, Subscriber
 
 
@@ -21,6 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("reader")
         parser.add_argument("paper")
+        parser.add_argument("--at", metavar="TIME", help="as if it were TIME")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         if paper is None:
             raise CommandError("no such paper: give its public id, its arXiv id without version, or its DOI")
         lines = explain(reader=reader, paper=paper)
-        leave_run("explain", {"reader": reader.public_id, "paper": paper.public_id})
+        leave_run("explain", {"reader": reader.public_id, "paper": paper.public_id}, now=clock(options["at"]))
         if options["json"]:
             self.stdout.write(json.dumps({"reader": reader.public_id, "paper": paper.public_id, "lines": lines}))
             return

@@ -30,7 +30,7 @@ from newsletter import delivery, editions, issues, sources
 from newsletter.management import once
 from newsletter.management.commands.demo import demo, demo_reader
 from newsletter.management.once import Bars, Line, OnceReport
-from newsletter.management.stage import clock
+from newsletter.management.stage import clock, leave_run
 from newsletter.models import Candidate, Issue, IssueState, Run
 
 
@@ -49,6 +49,8 @@ class Command(BaseCommand):
         os.umask(0o077)  # mails and database hold readers' addresses
         logging.getLogger().setLevel(logging.ERROR)  # what went wrong with a source is in the report
         now = clock(options["at"])
+        if options["path"] == "":
+            refuse("--from needs a path: give it a file or folder of saved pages, feeds or answers.")
         path = Path(options["path"]).expanduser().absolute() if options["path"] else None
         if path is not None and not path.exists():
             refuse(f"There is no {path}: give --from a file or folder of saved pages, feeds or answers.")
@@ -121,7 +123,7 @@ def from_files(path: Path, now: datetime, bars: Bars) -> OnceReport:
     """Everything read is listed on the recording's last day, which is taken as now, and so goes into one issue."""
     with bars.stage("Reading files") as told:
         read = sources.ingest_files(path, now=now)
-        told(f"{len(read.files)} files")
+        told("one file" if len(read.files) == 1 else f"{len(read.files)} files")
     lines = [once.line_of_file(path, file) for file in read.files]
     if read.unreadable:
         refuse(nothing_in(path, lines))
@@ -159,13 +161,15 @@ def on_the_installation(now: datetime, bars: Bars) -> OnceReport:
         else:
             report.mode = "offline"
             told("no network: no source was read")
+    leave_run("ingest", {"sources": len(report.sources), "mode": report.mode}, now=now)
     with bars.stage("Gathering papers") as told:
         report.gather(issues.gather(now=now))
         told(f"{report.candidates} candidates in the open issue")
     with bars.stage("Closing the issue") as told:
         closed = issues.close_due(now=now)
         report.issue = closed.number if closed else None
-        told("" if closed else "not before the cut-off")
+        told(f"issue {closed.number}" if closed else "not before the cut-off")
+    leave_run("close", {"closed": report.issue}, now=now)
     return plan_and_send(report, now, bars)
 
 
@@ -178,5 +182,6 @@ def plan_and_send(report: OnceReport, now: datetime, bars: Bars) -> OnceReport:
         delivery.recover(now=now)
         sent = delivery.send(now=now)
         told(f"{sent.sent} sent")
+    leave_run("send", {"sent": sent.sent, "failed": sent.failed, "uncertain": sent.uncertain}, now=now)
     report.book(run, sent)
     return report

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             days = editions.preview(queries=options["query"], now=clock(options["at"]))
         except BadQuery as error:
             raise CommandError(str(error)) from None
-        leave_run("preview", {"queries": options["query"], "papers": sum(day.count for day in days)})
+        leave_run("preview", {"queries": options["query"], "papers": sum(day.count for day in days)}, now=clock(options["at"]))
         value = [
             {
                 "on": day.on.isoformat(),

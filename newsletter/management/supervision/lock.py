@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -55,6 +56,19 @@ def _read(here: Site) -> dict[str, str]:
         return dict(json.loads((here.data / "run.lock").read_text()))
     except (OSError, ValueError):
         return {}
+
+
+def url_of_the_running(data: Path) -> str:
+    """The address of the supervisor that holds this data folder's lock now, or ''."""
+    try:
+        with (data / "run.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads((data / "run.lock").read_text()).get("url", ""))
+    except OSError:
+        return ""
+    return ""
 
 
 def where_the_first_is(here: Site) -> str:

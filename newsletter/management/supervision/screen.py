@@ -49,7 +49,7 @@ def screen(here: Site, facts: Mapping[str, Any], *, web_answers: bool, all_well:
         f"  Mail that left     {_outbox(here)}",
         f"  Data, logs         {here.data}, {here.logs}",
         f"  Papers             {facts.get('message', '')}",
-        f"  Commands           {_quoted(str(python))} {_quoted(str(here.root / 'manage.py'))} help",
+        f"  Commands           {_settings(here)}{_quoted(str(python))} {_quoted(str(here.root / 'manage.py'))} help",
         f"  End                Ctrl-C, or: kill {os.getpid()}",
     ]
     if web_answers and not all_well:
@@ -64,6 +64,11 @@ def _outbox(here: Site) -> str:
     if here.loopback in {"127.0.0.1", "::1", "localhost"} and here.host == here.loopback:
         return f"{here.public_url}/outbox/"
     return str(here.data / "outbox") if here.mail_url == "file:" else here.mail_url
+
+
+def _settings(here: Site) -> str:
+    """What a command typed in another terminal needs to find this installation; nothing when all is as by default."""
+    return f"PAPERROUND_DATA={_quoted(str(here.data))} " if here.data != here.root / "data" else ""
 
 
 def _quoted(path: str) -> str:
