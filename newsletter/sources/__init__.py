@@ -198,7 +198,10 @@ def preview(source: Source, *, now: datetime) -> list[Preview]:
             return [Preview(file=source.slug, kind=source.kind, outcome=outcome, reason=said)]
     found, cursor = list[Preview](), source.cursor
     for reading in (_read(source, answer, now) for answer in got.answers):
-        (outcome, said), cursor = _outcome.judge(source, reading, cursor, dict(source.settling), now)
+        if reading.page and reading.page.signals is not None:
+            outcome, said = _outcome.of_page(reading.page)
+        else:
+            (outcome, said), cursor = _outcome.judge(source, reading, cursor, dict(source.settling), now)
         found.append(
             Preview(file=f"{source.slug} {reading.day}", kind=source.kind, outcome=outcome, reason=said, page=reading.page)
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from newsletter.models import Outcome, Source
-from newsletter.sources import _signals
+from newsletter.sources import _outcome, _signals
 from newsletter.sources.identity import store
 from newsletter.sources.page import Malformed, Page, guarded, markup
 
@@ -21,14 +21,7 @@ _HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", 
 _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 _MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
           (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
-# Of kinds that are not built, by what stands near the beginning: said, so that nobody looks for an error of his own.
-_LATER = ((re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}"), "a mail"),)
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!doctype html|<html)", re.IGNORECASE)
-_DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
-_MAGIC = ((b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture"), (b"%PDF", "a PDF"),
-          (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip archive"), (b"SQLite format", "a database"))  # fmt: skip
-_ROOTS = {"oai-pmh": "OAI-PMH", "opml": "OPML", "pubmedarticleset": "PubMed XML",
-          "esearchresult": "PubMed XML", "svg": "an SVG picture"}  # fmt: skip
+_MAIL = re.compile(rb"\A(?:[A-Z][A-Za-z-]+: .*\r?\n(?:[ \t].*\r?\n)*){3}")
 
 
 class _Kind(Protocol):
@@ -38,7 +31,7 @@ class _Kind(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReport:
-    """One file. outcome: FRESH, QUIET, BROKEN, or SKIPPED (no paper source, or of a kind that is not built)."""
+    """One file. outcome: FRESH, QUIET, PARTIAL (nothing in it could be used), BROKEN, or SKIPPED (no source of papers)."""
 
     file: Path
     kind: str = ""
@@ -140,16 +133,11 @@ def _kind(data: bytes, name: str, kinds: Mapping[str, _Kind]) -> str:
 def _recognises(module: _Kind, data: bytes, name: str, page: bool) -> bool:
     """A web page begins with a document type, which the kinds that read XML refuse: it is none of theirs."""
     try:
-        return module.recognises(data, name)
+        return guarded(lambda: module.recognises(data, name))
     except Malformed:
         if page:
             return False
         raise
-
-
-def _not_built(data: bytes) -> str:
-    """What it is, of the kinds to come; "" otherwise."""
-    return next((what for sign, what in _LATER if sign.search(data[:3000])), "")
 
 
 def _what_else(data: bytes) -> str:
@@ -157,11 +145,12 @@ def _what_else(data: bytes) -> str:
     for magic, what in _MAGIC:
         if data.startswith(magic):
             return f"It is {what}, not a source of papers."
-    later = "an HTML page" if _HTML.match(data) else _not_built(data)
-    if later:
-        return f"It is {later}: not read yet."
+    if _HTML.match(data):
+        return "It is a web page, but none with papers that is known here."
+    if _MAIL.match(data[:3000]):
+        return "It is a mail, but neither a listing of arXiv nor an alert of Google Scholar."
     text = markup.decoded(data[:50_000]).lstrip()
-    root = "" if _HTML.match(data) else markup.root_name(data)
+    root = markup.root_name(data)
     if root == "opml":
         return "It is a list of feeds, not of papers: import it with manage.py import_opml."
     if root:
@@ -169,7 +158,7 @@ def _what_else(data: bytes) -> str:
     if text[:1] in ("[", "{"):
         if not re.match(r"[{\[].*[}\]]\s*\n\s*[{\[]", text):
             markup.from_json(data)
-        return "It is JSON, but neither a day of Hugging Face papers nor a JSON Feed."
+        return "It is JSON, but no answer of a source that is known here."
     return "It is no listing of papers that is known here."
 
 
@@ -202,11 +191,12 @@ def _store(parsed: _Parsed, moment: datetime) -> FileReport:
         return FileReport(file=parsed.file, kind=parsed.kind, outcome=outcome, reason=reason, rejected=len(parsed.page.rejected))
     counts = store(parsed.page, source, seen_at=moment, day=moment.astimezone(UTC).date(), one_day=True, revisions=True)
     papers = counts.new + counts.merged
+    outcome, reason = (Outcome.FRESH, f"{_outcome.papers(papers)}.") if papers else _outcome.of_page(parsed.page)
     return FileReport(
         file=parsed.file,
         kind=parsed.kind,
-        outcome=Outcome.FRESH if papers else Outcome.QUIET,
-        reason=f"{papers} paper{'s' * (papers != 1)}." if papers else "It is valid and lists nothing.",
+        outcome=outcome,
+        reason=reason,
         new=counts.new,
         merged=counts.merged,
         rejected=counts.rejected,

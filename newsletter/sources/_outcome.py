@@ -66,15 +66,22 @@ def judge(source: Source, reading: Reading, cursor: str, settling: Settling, now
     if usual and count * 4 < usual and not _settled(settling, day, batch, now):
         said = f"Only {papers(count)} on {day}, where such a weekday has about {usual}"
         return (Outcome.PARTIAL, f"{said}: used now, and believed if it is the same in a day."), cursor
-    refused = f", {len(page.rejected)} refused ({page.rejected[0].reason})" if page.rejected else ""
-    return (Outcome.FRESH, f"{papers(count)} of {day}{refused}."), after
+    return (Outcome.FRESH, f"{papers(count)} of {day}{refused(page)}."), after
 
 
 def incomplete(page: Page, wanted: tuple[str, ...] = ()) -> Verdict | None:
-    """PARTIAL when the page says itself that it holds more, or leaves out what was asked for by name."""
-    held = len(page.records) + len(page.rejected)
-    if page.declared is not None and page.declared != held:
-        return Outcome.PARTIAL, f"{held} of {page.declared} papers could be read: the page says that it holds more."
+    """PARTIAL when the page holds more than came, may do so, leaves out what was asked for by name, or nothing was usable."""
+    read = len(page.records)
+    held = read + len(page.rejected)
+    if page.declared is not None and page.declared > held:
+        said = f"{read} of {page.declared} papers could be read{refused(page)}"
+        return Outcome.PARTIAL, f"{said}: the page says that it holds more."
+    if page.declared is not None and page.declared < held:
+        return Outcome.PARTIAL, f"{papers(read)} read{refused(page)}, where the page says that it holds {page.declared}."
+    if page.doubt:
+        return Outcome.PARTIAL, f"{papers(read)} read{refused(page)}: {page.doubt}."
+    if page.rejected and not read:
+        return Outcome.PARTIAL, f"No paper could be used{refused(page)}."
     came = {value for record in page.records for _, value in record.aliases}
     left_out = [one for one in wanted if (ids.arxiv_id(one) or one) not in came]
     if left_out:
@@ -83,13 +90,15 @@ def incomplete(page: Page, wanted: tuple[str, ...] = ()) -> Verdict | None:
 
 
 def of_page(page: Page) -> Verdict:
-    """Of a file, which has no past to be compared with."""
+    """Of a file, which has no past to be compared with; of a page of signals, before it is stored."""
+    if page.signals is not None:
+        said = f"{len(page.signals)} signal{'s' * (len(page.signals) != 1)}{refused(page)}"
+        return Outcome.FRESH if page.signals else Outcome.QUIET, f"{said}; they count for papers known here and make none."
     if verdict := incomplete(page):
         return verdict
     if not page.records:
         return Outcome.QUIET, "It is valid and lists nothing."
-    refused = f", {len(page.rejected)} refused ({page.rejected[0].reason})" if page.rejected else ""
-    return Outcome.FRESH, f"{papers(len(page.records))}{refused}."
+    return Outcome.FRESH, f"{papers(len(page.records))}{refused(page)}."
 
 
 def together(verdicts: list[Verdict]) -> Verdict:
@@ -134,6 +143,14 @@ def why_broken(data: bytes, reason: str) -> str:
     if _BARRIER.search(data[:100_000]):
         return "a page came that tests for robots (a challenge), instead of the list; it is asked again later"
     return reason
+
+
+def refused(page: Page) -> str:
+    """How many records, and of the first one why and which."""
+    if not page.rejected:
+        return ""
+    first = page.rejected[0]
+    return f", {len(page.rejected)} refused ({first.reason}: {first.where})"
 
 
 def papers(count: int) -> str:

@@ -2,7 +2,7 @@
 
 Numbers come as strings, the authors as one list, a DOI once for each version, and marks of the page's layout in the
 abstract. A later version of an old preprint updates its paper and makes none. `past` brings any day since Nov 2013.
-All rights reserved (cc_no): title and link only.
+All rights reserved (cc_no, or none): title and link only.
 Source: api.biorxiv.org (help page); docs/sources.md.
 """
 
@@ -136,6 +136,7 @@ def _record(item: object, day: date | None) -> tuple[int, Record]:
     own = ids.aliases(doi=doi, title=title, authors=authors)
     license = text.clean(item.get("license"))[:60].lower()
     free = license not in _RESERVED
+    license = license if free else "cc_no"
     abstract = _abstract(item.get("abstract")) if free else ""
     code = text.code_link(abstract)
     site = _SITES["medrxiv" if "med" in str(item.get("server")).lower() else "biorxiv"]

@@ -7,6 +7,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from newsletter.sources import arxiv
+from newsletter.sources._outcome import of_page
 from newsletter.sources.page import Malformed, ids
 from tests.sources import samples
 
@@ -142,6 +143,19 @@ def listing(*entries, shown="2 of 2", heading="Wednesday, 7 January 2026"):
 def test_a_listing_that_declares_more_says_so(shown):
     page = arxiv.parse(listing("2601.00001", "2601.00002", shown=shown))
     assert (len(page.records), page.declared) == (2, int(shown.split()[-1]))
+
+
+def test_a_listing_that_says_no_count_is_partial_and_the_days_of_recent_say_theirs():
+    page = arxiv.parse(listing("2601.00001", shown="1 of 1").replace(b"(showing 1 of 1 entries)", b""))
+    assert of_page(page) == ("PARTIAL", "1 paper read: the page does not say how many it holds, so more may be missing.")
+    recent = listing("2601.00001", shown="", heading="Wed, 7 Jan 2026 (showing first 1 of 2 entries )")
+    assert of_page(arxiv.parse(recent))[1].startswith("1 of 2 papers could be read")
+
+
+@samples.needed
+def test_an_unknown_id_alone_is_partial_and_named():
+    outcome, said = of_page(arxiv.parse(samples.data("arxiv/api/id_0000.0000_s0_m100.xml")))
+    assert (outcome, said) == ("PARTIAL", "No paper could be used, 1 refused (arXiv knows no paper with this id: 0000.0000).")
 
 
 def test_an_empty_listing_says_that_it_is_one():

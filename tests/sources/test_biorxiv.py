@@ -57,8 +57,9 @@ def test_versions_of_one_preprint_are_one_and_the_newest():
     assert page.declared == 2
 
 
-def test_all_rights_reserved_is_title_and_link_only():
-    (record,) = biorxiv.parse(answer(item(license="cc_no", abstract="Secret https://github.com/a/b"))).records
+@pytest.mark.parametrize("license", ["cc_no", "none", "NONE"])
+def test_all_rights_reserved_is_title_and_link_only(license):
+    (record,) = biorxiv.parse(answer(item(license=license, abstract="Secret https://github.com/a/b"))).records
     assert (record.title, record.url) == ("Preprint Number 1 of the Day", "https://doi.org/10.64898/2026.01.05.000001")
     assert (record.abstract, record.authors, record.categories, record.pdf_url, record.code_url) == ("", (), (), "", "")
     assert record.license == "cc_no"

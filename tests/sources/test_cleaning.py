@@ -48,6 +48,19 @@ def test_entities_are_read_once_and_only_where_they_can_stand():
     assert text.from_html("<p>a &amp; b<br>c</p><!-- x --><script>evil()</script>") == "a & b c"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<p>if $<a,x>=0$ holds</p>", "if <a,x>=0 holds"),
+        ("<p>if $<x>\\le<b>$ holds</p>", "if <x>≤<b> holds"),
+        ("<jats:p>a <think> of <b class='x'>c</b></jats:p>", "a <think> of c"),
+        ("<p>for $5</p><p>or $6</p>", "for $5 or $6"),
+    ],
+)
+def test_only_the_tags_of_html_are_taken_out(written, shown):
+    assert text.from_html(written) == shown
+
+
 @pytest.mark.parametrize("value", [None, 3, [], {"a": 1}, True])
 def test_what_is_no_text_is_empty(value):
     assert text.clean(value) == text.raw(value) == text.from_html(value) == text.web_url(value) == ""

@@ -21,7 +21,8 @@ def test_a_missing_path_is_said():
     ("name", "data", "outcome", "said"),
     [
         ("x.png", b"\x89PNG\r\n\x1a\n\x00\x00", "SKIPPED", "PNG"),
-        ("x.html", b"<!DOCTYPE html><html></html>", "SKIPPED", "HTML page: not read yet"),
+        ("x.html", b"<!DOCTYPE html><html></html>", "SKIPPED", "web page, but none with papers"),
+        ("x.eml", b"From: a\nTo: b\nSubject: c\n\nhello", "SKIPPED", "mail, but neither a listing"),
         ("x.opml", b"<opml version='2.0'/>", "SKIPPED", "list of feeds"),
         (
             "x.xml",
@@ -29,7 +30,7 @@ def test_a_missing_path_is_said():
             "BROKEN",
             "badArg",
         ),
-        ("x.json", b'{"a": 1}', "SKIPPED", "neither"),
+        ("x.json", b'{"a": 1}', "SKIPPED", "JSON, but no answer"),
         ("x.json", b'{"a": ', "BROKEN", "JSON"),
         ("x.json", b'[{"paper": {"id": "2601.00001", "ti', "BROKEN", "JSON"),
         ("x.txt", b"hello", "SKIPPED", "no listing"),
@@ -95,7 +96,9 @@ def test_the_folder_of_arxiv_is_read_as_far_as_it_can_be_today():
 @samples.needed
 def test_everything_recorded_is_read_or_named_and_no_row_holds_a_user_or_an_address():
     report = ingest_files(samples.ROOT, now=NOW)
-    assert all(one.reason.endswith(".") and one.outcome in {"FRESH", "QUIET", "BROKEN", "SKIPPED"} for one in report.files)
+    assert all(
+        one.reason.endswith(".") and one.outcome in {"FRESH", "QUIET", "PARTIAL", "BROKEN", "SKIPPED"} for one in report.files
+    )
     assert len(report.files) > 100 and Paper.objects.count() > 200
     rows = serializers.serialize(
         "json", [*Paper.objects.all(), *Alias.objects.all(), *Sighting.objects.all(), *Source.objects.all()]

@@ -6,6 +6,7 @@ import pytest
 
 from newsletter.models import Outcome, Paper, Sighting
 from newsletter.sources import ingest, mailbox, polite
+from newsletter.sources._outcome import of_page
 from newsletter.sources.mailbox import _scholar
 from newsletter.sources.page import Malformed
 from tests.sources import making, samples
@@ -88,6 +89,21 @@ def test_a_mail_cut_in_the_middle_declares_more_than_it_shows():
     whole = listing(1, 2)
     page = mailbox.parse(whole[: whole.index(b"number 2") + 20])
     assert len(page.records) < page.declared
+
+
+@samples.needed
+def test_an_alert_cut_in_the_middle_is_partial():
+    data = samples.data("scholar-alerts/alert-0.eml")
+    page = mailbox.parse(data[:6000])
+    assert len(page.records) == 2 and "ends in the middle" in of_page(page)[1]
+    assert [of_page(one)[0] for one in (page, mailbox.parse(data))] == [Outcome.PARTIAL, Outcome.FRESH]
+
+
+def test_a_mail_of_parts_without_its_last_boundary_is_partial():
+    head = b"From: a\nDate: Fri, 17 Mar 2023 00:51:30 +0000\nContent-Type: multipart/mixed; boundary=xx\n\n--xx\n"
+    whole = head + b"Content-Type: text/plain\n\n" + listing(1, 2) + b"\n--xx--\n"
+    assert of_page(mailbox.parse(whole))[0] == Outcome.FRESH
+    assert of_page(mailbox.parse(whole[:-8]))[0] == Outcome.PARTIAL
 
 
 @pytest.mark.parametrize("data", [b"", b"From: a\nSubject: b\nDate: x\n\nhello", b"\\\\\narXiv:\n\\\\\n", b"\xff\xfe\\\\"])

@@ -51,23 +51,6 @@ def test_daily_feeds_of_arxiv(name, want):
     assert page.listed_on.isoformat() in name
 
 
-@pytest.mark.parametrize(("name", "want"), samples.expected("arxiv/api/"))
-def test_answers_of_arxivs_query_api(name, want):
-    if want["http_status"] if "http_status" in want and want["http_status"] != 200 else 0:
-        with pytest.raises(Malformed, match="incorrect id format"):
-            feed.parse(samples.data(name))
-        return
-    page = feed.parse(samples.data(name))
-    assert len(page.records) == want["entries"]
-    assert [dict(record.aliases)["arxiv"] for record in page.records] == [bare(value) for value in want.get("ids", [])]
-    for first in page.records[:1]:
-        assert first.title == want["first_title"]
-        assert len(first.authors) == want["first_authors"]
-        assert first.categories[0] == want["first_primary"]
-        assert first.published_on == date.fromisoformat(want["first_published"][:10])
-        assert sum("doi" in dict(record.aliases) for record in page.records) == want["with_doi"]
-
-
 @pytest.mark.parametrize(("name", "want"), samples.expected("feeds/blogs/"))
 def test_feeds_of_blogs(name, want):
     page = feed.parse(samples.data(name))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from newsletter.models import Outcome, Paper, Sighting, Source
-from newsletter.sources import default_sources, github, hackernews, ingest, ingest_files, store
+from newsletter.sources import default_sources, github, hackernews, ingest, ingest_files, preview, preview_files, store
 from newsletter.sources.page import Malformed, text
 from tests.sources import making, samples
 
@@ -154,3 +154,13 @@ def test_signals_are_shipped_switched_on_and_the_mailbox_off():
         "hackernews": True,
         "mailbox": False,
     }
+
+
+@pytest.mark.django_db
+def test_a_dry_run_tells_signals_from_an_empty_list(local, papers, tmp_path):
+    local.expect_request("/hn").respond_with_json(answer(hit()))
+    place = making.source("hn", kind="hackernews", params={"url": local.url_for("/hn")})
+    (tmp_path / "hn.json").write_text(json.dumps(answer(hit())))
+    said = "1 signal; they count for papers known here and make none."
+    assert [(one.outcome, one.reason) for one in preview(place, now=NOW)] == [(Outcome.FRESH, said)]
+    assert [(one.outcome, one.reason) for one in preview_files(tmp_path / "hn.json", now=NOW)] == [(Outcome.FRESH, said)]

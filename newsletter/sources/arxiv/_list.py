@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ _HEADING = re.compile(r"(?:listings for|Showing \w+ listings for)?\s*\w{3,9}, (\
 _SECTION = re.compile(
     r"^(New|Cross|Replacement)\w*[ -](?:submissions|lists?).*?showing (?:first )?(\d+) of (\d+) entries", re.IGNORECASE
 )
+_SHOWING = re.compile(r"\(showing (?:first )?\d+ of (\d+) entries", re.IGNORECASE)  # under a day of /recent
 _CODE = re.compile(r"\(([a-z-]+(?:\.[A-Za-z-]+)?)\)")
 _ANNOUNCE = {"new": "new", "cross": "cross", "replacement": "replace"}
 _EMPTY = re.compile(r"No updates (?:for this time period|today)", re.IGNORECASE)
@@ -48,14 +50,15 @@ def parse(data: bytes, day: date | None) -> Page:
     soup = markup.html(data)
     listed = _listed(soup) or day
     entries = list(_entries(soup, listed))
-    declared = [int(found[3]) for found in map(_SECTION.match, _headings(soup)) if found]
+    declared = [int(found[1]) for found in map(_SHOWING.search, _headings(soup)) if found]
     if not entries and not any(declared):
         if _EMPTY.search(soup.get_text(" ")) or declared:
             return Page(listed_on=listed, declared=0)
         raise Malformed("it is no listing: neither entries nor the words for an empty day")
     if declared and not entries:
         raise Malformed(f"none of {sum(declared)} declared entries was found: the layout may have changed")
-    return page(entries, _record, listed=listed, declared=sum(declared) if declared else None)
+    read = page(entries, _record, listed=listed, declared=sum(declared) if declared else None)
+    return read if declared else replace(read, doubt="the page does not say how many it holds, so more may be missing")
 
 
 def _headings(soup: BeautifulSoup) -> list[str]:

@@ -1,7 +1,7 @@
 """What is known of a paper: each field has one winner, the same whatever the order of arrival.
 
 A winner is the greatest of all values offered: `Paper.trust` keeps how far the place of each value is trusted, so that a
-later value can be compared with it. Filled fields are never emptied.
+later value can be compared with it. Filled fields are never emptied, but by a licence that reserves all rights.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ FIELDS = (*_TEXTS, *_LISTS, *_RIDES.values(), "authors_total", "has_code", "trus
 _KINDS = ("snapshot", "feed", "mailbox", "pubmed", "biorxiv", "huggingface", "arxiv")
 _UNKNOWN = 2
 POINTS = ("hackernews",)  # their sightings count points, which are no votes of the paper's lists
-RIGHTS_RESERVED = "cc_no"  # bioRxiv: show title and link only
+RIGHTS_RESERVED = ("cc_no", "none")  # bioRxiv: show title and link only, whoever else says more
+_CLOSED = ("abstract", "summary", "summary_by", "pdf_url", "code_url", "project_url", "authors", "organizations", "categories",
+           "keywords")  # fmt: skip
 
 
 def trust(source: Source) -> int:
@@ -96,8 +98,16 @@ def _fill(paper: Paper, known: Record | Paper, offered: int | None) -> None:
     paper.authors_total = best if best >= max(len(paper.authors), 1) else None
     paper.has_code = paper.has_code or known.has_code
     paper.trust = trusted
-    if paper.license == RIGHTS_RESERVED:
-        paper.abstract = paper.summary = paper.summary_by = ""
+    if paper.license in RIGHTS_RESERVED:
+        _close(paper)
+
+
+def _close(paper: Paper) -> None:
+    """Title, link, licence, days and votes stay."""
+    for name in _CLOSED:
+        setattr(paper, name, [] if name in _LISTS else "")
+    paper.authors_total, paper.has_code = None, False
+    paper.trust = {name: level for name, level in paper.trust.items() if name not in _CLOSED}
 
 
 def _take(paper: Paper, known: Record | Paper, name: str) -> None:
@@ -118,7 +128,7 @@ def _weight(name: str, holder: Record | Paper, level: int) -> tuple[object, ...]
     if name == "published_on":
         return (level, -value.toordinal())
     if name == "license":
-        return (value == RIGHTS_RESERVED, level, len(value), value)
+        return (value in RIGHTS_RESERVED, level, len(value), value)
     if name in _LISTS:
         return (level > 0, len(value), level, tuple(value))
     return (level, len(value), value, getattr(holder, _RIDES.get(name, name)))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from email import message_from_bytes, policy
+from email.errors import CloseBoundaryNotFoundDefect
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ GROWS = False
 _MOST = 50  # mails a reading
 _MOST_BYTES = 10 * 1024 * 1024
 _DONE, _UNREAD = "done", "unread"
+_CUT = "the mail ends in the middle, so more may be missing"
 _HEAD = re.compile(rb"\A(?:[A-Za-z][A-Za-z-]{1,40}:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)+\r?\n")
 
 
@@ -55,15 +58,20 @@ def settle(params: Mapping[str, Any], got: polite.Fetched) -> None:
 
 
 def parse(data: bytes, *, day: date | None = None) -> Page:
-    """The mail's own date is the list's day, else `day`. Raises Malformed for a mail about no papers."""
+    """The mail's own date is the list's day, else `day`. Raises Malformed for a mail about no papers.
+
+    A mail of parts without its closing boundary, or an alert without its last tag, was cut: more may be missing.
+    """
     mail = _mail(data)
     sent = _date(mail) if mail is not None else None
     bodies = _bodies(mail) if mail is not None else {}
     if "gse_alrt_title" in bodies.get("html", ""):
-        return _scholar.parse(bodies["html"], day=sent or day)
+        page = _scholar.parse(bodies["html"], day=sent or day)
+        return replace(page, doubt=_CUT if _is_cut(mail, bodies["html"]) else "")
     plain = bodies.get("plain") or markup.decoded(data)
     if _listing.begins(plain):
-        return _listing.parse(plain, day=sent or day)
+        page = _listing.parse(plain, day=sent or day)
+        return replace(page, doubt=_CUT if _is_cut(mail) else "")
     raise Malformed("it is neither a listing mail of arXiv nor an alert of Google Scholar")
 
 
@@ -113,6 +121,14 @@ def _readable(data: bytes) -> bool:
 def _mail(data: bytes) -> EmailMessage | None:
     """None when the bytes do not begin with header lines."""
     return message_from_bytes(data, policy=policy.default) if _HEAD.match(data[:50_000]) else None
+
+
+def _is_cut(mail: EmailMessage | None, html: str = "</html>") -> bool:
+    """Parts without their closing boundary; a mail of one part without the last tag of its HTML."""
+    parts = list(mail.walk()) if mail is not None else []
+    if any(isinstance(defect, CloseBoundaryNotFoundDefect) for part in parts for defect in part.defects):
+        return True
+    return len(parts) < 2 and "</html>" not in html[-1000:].lower()
 
 
 def _bodies(mail: EmailMessage) -> dict[str, str]:

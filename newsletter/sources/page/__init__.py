@@ -83,6 +83,7 @@ class Page:
     """What one answer of a source holds. declared: the count the page itself states, when it does.
 
     signals: None for a source of papers; a source of signals has no records.
+    doubt: why papers may be missing although nothing says how many, as a clause; "" = no reason to think so.
     """
 
     records: tuple[Record, ...] = ()
@@ -90,3 +91,4 @@ class Page:
     listed_on: date | None = None
     declared: int | None = None
     signals: tuple[Signal, ...] | None = None
+    doubt: str = ""

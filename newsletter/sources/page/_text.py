@@ -14,8 +14,20 @@ _LONGEST = 20_000  # characters looked at; the longest abstract of the field has
 _JOINERS = "\u200c\u200d"  # needed by emoji and by Persian and Indic scripts
 _ADDRESS = re.compile(r"(?<![\w/@])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _ANCHOR = re.compile(r"<a\s[^<>]{0,500}>([^<>]{0,500})</a>", re.IGNORECASE)
+# The tags of HTML, and those with a prefix (jats:p, o:p). Anything else between < and > is what the author wrote: <a,x>, <think>.
+_NAMES = """
+a abbr acronym address applet area article aside audio b base bdi bdo big blockquote body br button canvas caption
+center cite code col colgroup data datalist dd del details dfn dialog dir div dl doctype dt em embed fieldset
+figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins
+kbd label legend li link main map mark marquee math menu meta meter nav nobr noscript object ol optgroup option output
+p param picture pre progress q rp rt ruby s samp script search section select slot small source span strike strong
+style sub summary sup svg table tbody td template textarea tfoot th thead time title tr track tt u ul var video wbr
+"""
+# Maths comes first and stays: within $...$ even <a> is no tag, unless a slash or a quote shows that it is one.
 _TAG = re.compile(
-    r"<(?:script|style)\b[^<>]{0,2000}>[^<]*|<[!/]?[A-Za-z][A-Za-z0-9:-]{0,30}(?=[\s/>])[^<>]{0,2000}>", re.IGNORECASE
+    r"(\$(?=\S)[^$/\"]{1,200}?(?<=\S)\$(?!\d))|<(?:script|style)\b[^<>]{0,2000}>[^<]*|"
+    rf"<[!/]?(?:{'|'.join(_NAMES.split())}|[a-z][a-z0-9]{{0,9}}:[a-z][a-z0-9-]{{0,30}})(?=[\s/>])[^<>]{{0,2000}}>",
+    re.IGNORECASE,
 )
 _URL = re.compile(r"https?://[^\s<>{}|\\^`\"]{3,490}")
 _CODE_HOSTS = {"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "anonymous.4open.science"}
@@ -56,7 +68,7 @@ def from_html(markup: object) -> str:
     """The words of a piece of HTML (a feed's description), tags out, entities read once, cleaned."""
     if not isinstance(markup, str):
         return ""
-    return clean(_TAG.sub(" ", _without_comments(markup[: 10 * _LONGEST])), entities=True)
+    return clean(_TAG.sub(lambda found: found[1] or " ", _without_comments(markup[: 10 * _LONGEST])), entities=True)
 
 
 def names(values: object) -> tuple[str, ...]:
