@@ -24,7 +24,8 @@ SEEDS = [
     ("mailbox", "arxiv/listing-mail/q-fin-new.CP.txt"), ("mailbox", "scholar-alerts/alert-0.eml"),
     ("snapshot", "text-snapshots/hf-2025-03-11.rebuilt.txt"), ("snapshot", "seeds/002_e95702871488c133.txt"),
 ]  # fmt: skip
-PIECES = [b"", b"\x00", b"<", b">", b"&", b"]]>", b"<!DOCTYPE a>", b"<![CDATA[", b'"', b"\\", b"{", b"}", b"[", b"null", b"1e999",
+PIECES = [b"", b"<a-b>" * 600, b"<x:y>" * 600, b"<a,b>" * 600, b"\x00", b"<", b">", b"&", b"]]>", b"<!DOCTYPE a>",
+          b"<![CDATA[", b'"', b"\\", b"{", b"}", b"[", b"null", b"1e999",
           b"-1", b"\xff\xfe", b"\xed\xa0\x80", "\u202e\u0301".encode(), b"$\\frac{", b"9999-99-99", b"\r\n\r\n", b"=?utf-8?q?=ff?="]  # fmt: skip
 _bytes: dict[str, bytes] = {}
 

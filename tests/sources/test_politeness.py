@@ -162,6 +162,34 @@ def test_an_allowance_that_is_used_up_is_waited_for(server, headers, seconds):
         polite.get(server.url_for("/a"))
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [202, 403, 404, 410])
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "900"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 900)}]
+)
+def test_a_wait_is_kept_whatever_status_it_comes_with(server, status, headers):
+    server.expect_request("/a").respond_with_data(b"no", status=status, headers=headers)
+    with pytest.raises(Unavailable) as caught:
+        polite.get(server.url_for("/a"))
+    assert not isinstance(caught.value, NotYet) and caught.value.wait_seconds == pytest.approx(900, abs=120)
+    with pytest.raises(NotYet, match="asked again after"):
+        polite.get(server.url_for("/a"))
+    assert len(server.log) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("status", "expected"), [(403, [0, 60, 240]), (202, [0, 60, 240]), (404, [0, 0, 0])])
+def test_barriers_in_turn_grow_the_wait_and_a_wrong_address_does_not(server, status, expected):
+    server.expect_request("/a").respond_with_data(b"", status=status)
+    waits = []
+    for _ in expected:
+        with pytest.raises(Unavailable) as caught:
+            polite.get(server.url_for("/a"))
+        waits.append(caught.value.wait_seconds)
+        Permit.objects.update(next_allowed_at=datetime.now(UTC))
+    assert waits == expected
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"), [("120", 120), ("99999999", 86400), ("soon", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)]
 )

@@ -1,5 +1,6 @@
 """What is refused with a reason: addresses inside, other schemes, bombs, DTDs, depth; within time and memory."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpcore2
@@ -15,8 +17,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from newsletter.sources import KINDS, polite
-from newsletter.sources.page import Malformed, guarded
+from newsletter.sources import KINDS, ingest_files, polite
+from newsletter.sources.page import Malformed, Page, Rejected, guarded
 from newsletter.sources.polite import Refused, Unavailable
 from tests.sources import samples
 
@@ -54,7 +56,8 @@ def dialled(monkeypatch):
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1", "fe80::1",
-     "fc00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"],
+     "fc00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "::7f00:1", "64:ff9b:1::7f00:1",
+     "::ffff:0:7f00:1", "fec0::1", "192.0.0.8", "192.0.0.9", "192.88.99.1", "::ffff:192.0.0.9", "3fff::1", "5f00::1"],
 )  # fmt: skip
 def test_a_name_that_leads_inside_is_refused_before_a_connection(monkeypatch, address):
     names(monkeypatch, [PUBLIC, address])
@@ -62,6 +65,16 @@ def test_a_name_that_leads_inside_is_refused_before_a_connection(monkeypatch, ad
     with pytest.raises(Refused, match="private"):
         polite.get("http://papers.example.org/list")
     assert opened == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", [PUBLIC, "2606:4700::6810:85e5", "64:ff9b::5db8:d70e", "::ffff:93.184.215.14"])
+def test_a_public_address_of_either_kind_is_asked(monkeypatch, address):
+    names(monkeypatch, [address])
+    opened = dialled(monkeypatch)
+    with pytest.raises(Unavailable):
+        polite.get("http://papers.example.org/list")
+    assert opened == [address]
 
 
 @pytest.mark.django_db
@@ -142,8 +155,12 @@ DEEP_HTML = (
 )
 
 
-@pytest.mark.parametrize("data", [LAUGHS, DEEP_JSON, DEEP_XML, DEEP_HTML], ids=["entities", "json", "xml", "html"])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "snapshot"])
+HTML, END = b"<!doctype html><html><body>", b"</body></html>"
+DEEP_NAMES = [HTML + name * 5000 + END for name in (b"<a-b>", b"<x:y>", b"<a,b>", b"<" + b"a" * 30 + b">")]
+
+
+@pytest.mark.parametrize("data", [LAUGHS, DEEP_JSON, DEEP_XML, DEEP_HTML, *DEEP_NAMES])
+@pytest.mark.parametrize("kind", KINDS)
 def test_entities_and_depth_are_refused_with_a_reason_by_every_kind(kind, data):
     try:
         page = guarded(lambda: KINDS[kind].parse(data))
@@ -151,6 +168,57 @@ def test_entities_and_depth_are_refused_with_a_reason_by_every_kind(kind, data):
         assert str(error) and "makes our reader fail" not in str(error), (kind, error)
     else:
         assert page.records == (), (kind, page.records[:1])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("data", DEEP_NAMES)
+def test_a_file_that_nests_without_end_costs_itself_and_not_the_run(tmp_path, data):
+    (tmp_path / "deep.html").write_bytes(data)
+    (tmp_path / "good.json").write_bytes(b'[{"paper":{"id":"2601.00001","title":"A Title of Some Words"}}]')
+    report = ingest_files(tmp_path, now=datetime(2026, 1, 7, tzinfo=UTC))
+    assert [(one.file.name, one.new) for one in report.files] == [("deep.html", 0), ("good.json", 1)]
+
+
+@pytest.mark.django_db
+def test_a_kind_that_fails_to_recognise_costs_its_file_and_not_the_run(tmp_path, monkeypatch):
+    def fails(data, name=""):
+        raise RecursionError
+
+    monkeypatch.setattr(KINDS["snapshot"], "recognises", fails)
+    (tmp_path / "some.txt").write_bytes(b"words")
+    (report,) = ingest_files(tmp_path, now=datetime(2026, 1, 7, tzinfo=UTC)).files
+    assert (report.outcome, report.new) == ("BROKEN", 0) and "RecursionError" in report.reason
+
+
+ATTRIBUTES = b" ".join(b'a%d="1"' % place for place in range(200_000))
+LARGE = {
+    "numbers": b'{"messages":[{"status":"ok"}],"collection":[' + b"1.5," * 2_390_000 + b"1.5]}",
+    "names": HTML + b"<a-b></a-b>" * 400_000 + END,
+    "items": b'<rss version="2.0"><channel>' + b"<item><title>A & b</title>" * 140_000 + b"</channel></rss>",
+    "attributes": b'<rss version="2.0" ' + ATTRIBUTES + b"><channel/></rss>",
+    "attributes of a page": HTML + b"<p " + ATTRIBUTES + b">" + END,
+    "comments": HTML + b"<!---->" * 1_000_000 + END,
+    "comments before": b"<!---->" * 1_000_000 + HTML + END,
+    "instructions": HTML + b"<?a>" * 2_000_000 + END,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", LARGE)
+def test_what_no_list_of_papers_has_so_many_of_is_refused_at_once(kind, name):
+    begun = time.process_time()
+    with contextlib.suppress(Malformed):
+        guarded(lambda: KINDS[kind].recognises(LARGE[name]))
+    with pytest.raises(Malformed) as caught:
+        guarded(lambda: KINDS[kind].parse(LARGE[name]))
+    assert "makes our reader fail" not in str(caught.value)
+    assert time.process_time() - begun < 4
+
+
+def test_a_page_names_its_first_thousand_refusals_and_counts_the_rest():
+    page = Page(rejected=tuple(Rejected("no title", f"entry {place}") for place in range(5000)))
+    assert len(page.rejected) == 1001 and page.rejected[999].where == "entry 999"
+    assert page.rejected[-1].reason.startswith("4000 more")
 
 
 @samples.needed
@@ -206,6 +274,10 @@ def test_bombs_and_the_largest_answers_stay_under_300_mb(tmp_path):
         "huggingface ": MANY,
         "feed": LAUGHS,
         "pubmed": b"<a>" + b"<b/>" * 2_500_000 + b"</a>",
+        "biorxiv": LARGE["numbers"],
+        "biorxiv ": LARGE["numbers"].replace(b"1.5," * 2_000_000, b""),
+        "snapshot": LARGE["names"],
+        "feed ": LARGE["items"],
     }
     for kind, data in files.items():
         assert len(data) <= 10 * 2**20 + 200_000
@@ -229,3 +301,22 @@ def test_bombs_and_the_largest_answers_stay_under_300_mb(tmp_path):
 def test_json_that_is_deep_is_malformed_and_not_a_crash():
     with pytest.raises(Malformed, match="deep"):
         KINDS["huggingface"].parse(json.dumps([]).encode()[:1] + b"[" * 100_000)
+
+
+@pytest.mark.django_db
+def test_all_members_of_a_packed_answer_are_read_and_counted(settings):
+    settings.ALLOW_PRIVATE_FETCH = True
+    packed = {"Content-Encoding": "gzip"}
+    two = gzip.compress(b"one ") + gzip.compress(b"two") + bytes(8)
+    with HTTPServer() as server:
+        server.expect_request("/two").respond_with_data(two, headers=packed)
+        server.expect_request("/cut").respond_with_data(gzip.compress(b"one") + gzip.compress(b"two")[:15], headers=packed)
+        server.expect_request("/many").respond_with_data(gzip.compress(b"") * 2000, headers=packed)
+        server.expect_request("/large").respond_with_data(gzip.compress(bytes(6 * 2**20)) * 2, headers=packed)
+        assert polite.get(server.url_for("/two")).data == b"one two"
+        with pytest.raises(Refused, match="pieces"):
+            polite.get(server.url_for("/many"))
+        with pytest.raises(Refused, match="more than 10 MB"):
+            polite.get(server.url_for("/large"))
+        with pytest.raises(Unavailable, match="broke off"):
+            polite.get(server.url_for("/cut"))

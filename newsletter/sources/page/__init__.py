@@ -53,6 +53,9 @@ class Record:
     announce: str = ""
 
 
+_MOST_REJECTED = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A record that could not be used: why, and where in the page."""
@@ -92,3 +95,9 @@ class Page:
     declared: int | None = None
     signals: tuple[Signal, ...] | None = None
     doubt: str = ""
+
+    def __post_init__(self) -> None:
+        more = len(self.rejected) - _MOST_REJECTED
+        if more > 1:
+            last = Rejected(f"{more} more, the first for this: {self.rejected[_MOST_REJECTED].reason}", "the rest")
+            object.__setattr__(self, "rejected", (*self.rejected[:_MOST_REJECTED], last))

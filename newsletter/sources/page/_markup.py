@@ -7,22 +7,28 @@ import json
 import re
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from bs4.exceptions import ParserRejectedMarkup
 from lxml import etree
 
 from newsletter.sources.page._malformed import Malformed
 
 _MOST_NODES = 300_000  # a node costs up to 300 bytes of memory; 2,000 papers have some 60,000
+_MOST_VALUES = 400_000  # commas of a JSON text; 10 MB of abstracts have some 150,000
+_MOST_ATTRIBUTES = 1_000  # of one tag: readers compare each with each
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 
 _NAMED_DOCTYPE = re.compile(rb"<!DOCTYPE\s+(\w{1,40})\s+(?:PUBLIC|SYSTEM)(?:\s+(?:\"[^\"<>]{0,300}\"|'[^'<>]{0,300}')){1,2}\s*>")
 _DEEPEST = 500  # of a page of papers: about 30
 _MOST_TAGS = 100_000  # the longest arXiv listing has about 40,000
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})(?=[\s/>])")
+_TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]*)(?=([\s/>])?)|<[!?]")
+_NAME = re.compile(r"[\w:.-]+")  # what else follows a < is a comparison in a script: counted, but no depth
+_ATTRIBUTES = re.compile(r"<[A-Za-z][^<>]{1500,}")  # a tag so long may have too many of them
+_QUOTED = re.compile(r"\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)")
+_PROLOG = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
 _HTML = re.compile(
-    rb"[\s\xef\xbb\xbf]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,1000}?-->\s*){0,5}<(?:!doctype\s+html|html|head|body|div|script)\b",
+    rb"[\s\xef\xbb\xbf]*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?:(?!-->).){0,1000}-->\s*){0,5}<(?:!doctype\s+html|html|head|body|div|script)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _OPTIONAL = "area base br col embed hr img input link meta param path source track wbr p li dt dd tr td th option"
@@ -50,19 +56,15 @@ def root_name(data: bytes) -> str:
 
     Raises Malformed on a document type declaration: no feed needs one, and entities hide in it.
     """
-    text = decoded(data[:200_000]).lstrip()
-    while text.startswith("<"):
-        if text.startswith("<?"):
-            _, _, text = text.partition("?>")
-        elif text.startswith("<!--"):
-            _, _, text = text.partition("-->")
-        elif text.startswith("<!"):
-            raise Malformed("it declares a document type (DTD), which a feed does not need and which is refused")
-        else:
-            found = re.match(r"<(?:[\w.-]+:)?([\w.-]+)", text)
-            return found[1].lower() if found else ""
-        text = text.lstrip()
-    return ""
+    text = decoded(data[:200_000])
+    place = 0
+    while skipped := _PROLOG.match(text, place):
+        place = skipped.end()
+    text = text[place:].lstrip()
+    if text.startswith("<!") and not text.startswith("<!--"):
+        raise Malformed("it declares a document type (DTD), which a feed does not need and which is refused")
+    found = re.match(r"<(?:[\w.-]+:)?([\w.-]+)", text)
+    return found[1].lower() if found else ""
 
 
 def tree(data: bytes, *, doctypes: frozenset[str] = frozenset()) -> etree._Element:
@@ -76,13 +78,19 @@ def tree(data: bytes, *, doctypes: frozenset[str] = frozenset()) -> etree._Eleme
         data = data[: named.start()] + data[named.end() :]
     if not root_name(data):
         raise Malformed("it is no XML document")
-    if data.count(b"<") > _MOST_NODES:
-        raise Malformed(f"the XML has over {_MOST_NODES} tags, which no list of papers has")
+    check_xml(data)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Malformed(f"the XML cannot be read: {str(error)[:150]}") from None
+
+
+def check_xml(data: bytes) -> None:
+    """Before it is read: too many tags, or attributes of one tag. Raises Malformed."""
+    if data.count(b"<") > _MOST_NODES:
+        raise Malformed(f"the XML has over {_MOST_NODES} tags, which no list of papers has")
+    _check_attributes(decoded(data))
 
 
 def is_html(data: bytes) -> bool:
@@ -97,20 +105,41 @@ def html(data: bytes) -> BeautifulSoup:
     text = decoded(data)
     _check_size(text)
     try:
-        return BeautifulSoup(text, "lxml")
+        soup = BeautifulSoup(text, "lxml")
     except (ParserRejectedMarkup, RecursionError, ValueError) as error:
         raise Malformed(f"the HTML cannot be read ({type(error).__name__})") from None
+    _check_depth(soup)
+    return soup
 
 
 def _check_size(text: str) -> None:
     """Before a tree is built: a tag costs about 1.5 kB of memory. What never closes counts as depth for good."""
+    if text.count("<") > 3 * _MOST_TAGS:
+        raise Malformed(f"the HTML has over {_MOST_TAGS} tags")
     depth = opened = 0
     for found in _TAG.finditer(text):
-        counts = found[2].lower() not in _UNCLOSED
+        counts = bool(found[2] and found[3] and _NAME.fullmatch(found[2]) and found[2].lower() not in _UNCLOSED)
         opened += not found[1]
         depth = max(0, depth - 1) if found[1] and counts else depth + counts
         if depth > _DEEPEST or opened > _MOST_TAGS:
             raise Malformed("the HTML is nested too deeply" if depth > _DEEPEST else f"the HTML has over {_MOST_TAGS} tags")
+    _check_attributes(text)
+
+
+def _check_depth(soup: BeautifulSoup) -> None:
+    """Of the tree as it was understood: what walks it goes down by recursion."""
+    depths = {id(soup): 0}
+    for node in soup.descendants:
+        if isinstance(node, Tag):
+            depths[id(node)] = depth = depths[id(node.parent)] + 1
+            if depth > _DEEPEST:
+                raise Malformed("the HTML is nested too deeply")
+
+
+def _check_attributes(text: str) -> None:
+    for found in _ATTRIBUTES.finditer(text):
+        if len(_QUOTED.sub(" ", found[0]).split()) > _MOST_ATTRIBUTES:
+            raise Malformed(f"a tag has over {_MOST_ATTRIBUTES} attributes")
 
 
 def barrier(data: bytes) -> str:
@@ -126,6 +155,8 @@ def from_json(data: bytes) -> Any:
     text = decoded(data)
     if text.count("{") + text.count("[") > _MOST_NODES:
         raise Malformed(f"the JSON has over {_MOST_NODES} lists and objects, which no list of papers has")
+    if text.count(",") > _MOST_VALUES:
+        raise Malformed(f"the JSON has over {_MOST_VALUES} values, which no list of papers has")
     try:
         return json.loads(text)
     except RecursionError:

@@ -71,19 +71,23 @@ def went_well(url: str, headers: Mapping[str, str]) -> None:
 
 
 def went_wrong(url: str, *, status: int, wait_seconds: float, said: str) -> float:
-    """Seconds for which the host is now left alone. 429: an hour, doubling; 5xx or silence: from the second time on."""
+    """Seconds for which the host is now left alone, never less than it asked for, a day at most.
+
+    429: an hour, doubling; 5xx, silence and barriers: from the second time in turn on.
+    """
     host = name_of(url)
     row, _ = Permit.objects.get_or_create(host=host, defaults={"next_allowed_at": _LONG_AGO})
     fails = row.fails + 1
     if status == 429:
         wait = max(wait_seconds, 3600.0 * float(2 ** min(fails - 1, 5)))
-    elif status in {0, 503} or status >= 500:
+    elif status in {0, 202, 403, 405} or status >= 500:
         wait = max(wait_seconds, 0.0 if fails < 2 else min(60.0 * float(4 ** min(fails - 2, 5)), 6 * 3600.0))
     else:
-        return wait_seconds
+        wait, fails = wait_seconds, row.fails  # the address is wrong, not the host; it may still ask for a rest
     wait = min(wait, _DAY_SECONDS)
-    Permit.objects.filter(host=host).update(fails=F("fails") + 1)
-    if wait:
+    if fails > row.fails:
+        Permit.objects.filter(host=host).update(fails=F("fails") + 1)
+    if wait > 0:
         _wait(host, wait, said)
     return wait
 

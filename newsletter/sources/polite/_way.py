@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +24,11 @@ from newsletter.sources.polite._errors import Refused, Unavailable
 
 CONNECT_SECONDS = 10.0
 MOST_BYTES = 10 * 1024 * 1024
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_MOST_MEMBERS = 1000  # of one packed answer
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out; source: IANA, IPv6 Address Space
+_BOOKS = ipaddress.IPv6Network("3fff::/20")  # RFC 9637, for documentation
+_SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))  # RFC 6890, RFC 7526
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa")
 
 
@@ -64,15 +68,29 @@ def body(response: httpx2.Response, url: str) -> bytes:
     packed = response.headers.get("content-encoding", "").lower()
     if packed not in {"", "identity", "gzip"}:
         raise Refused(f"{host_of(url)} sends a packed answer ({packed[:20]}) that was not asked for")
-    inflate = zlib.decompressobj(wbits=31) if packed == "gzip" else None
+    pieces = _unpacked(response.iter_raw(), url) if packed == "gzip" else response.iter_raw()
     found = bytearray()
-    for piece in response.iter_raw():
-        found += inflate.decompress(piece, MOST_BYTES + 1 - len(found)) if inflate else piece
+    for piece in pieces:
+        found += piece
         if len(found) > MOST_BYTES:
             raise Refused(f"{host_of(url)} sends more than {MOST_BYTES // 2**20} MB")
-    if inflate and not inflate.eof:
-        raise Unavailable(f"{host_of(url)} broke off in the middle of its answer")
     return bytes(found)
+
+
+def _unpacked(pieces: Iterable[bytes], url: str) -> Iterator[bytes]:
+    """All members, one after the other (RFC 1952); none of the parts is larger than what body() takes at most."""
+    inflate, members = zlib.decompressobj(wbits=31), 1
+    for packed in pieces:
+        piece = packed
+        while piece := piece.lstrip(b"\0") if inflate.eof else piece:
+            if inflate.eof:
+                inflate, members = zlib.decompressobj(wbits=31), members + 1
+            if members > _MOST_MEMBERS:
+                raise Refused(f"{host_of(url)} packs its answer in over {_MOST_MEMBERS} pieces")
+            yield inflate.decompress(piece, MOST_BYTES + 1)
+            piece = inflate.unused_data
+    if not inflate.eof:
+        raise Unavailable(f"{host_of(url)} broke off in the middle of its answer")
 
 
 class _Network(httpcore2.NetworkBackend):
@@ -167,19 +185,21 @@ def _check_addresses(addresses: Sequence[str], url: str, *, names_pass: bool = F
             if not names_pass or address == "localhost" or address.endswith(_LOCAL_NAMES):
                 raise Refused(f"{host_of(url)} is no public address") from None
             continue
-        if any(not one.is_global or one.is_multicast for one in _meant(number)):
+        if not _is_public(number):
             raise Refused(f"{host_of(url)} is a private address; only public ones are read")
 
 
-def _meant(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """The address and the IPv4 address that it carries inside (mapped, 6to4, Teredo, NAT64)."""
+def _is_public(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Also what it carries inside (mapped, 6to4, Teredo, NAT64); of IPv6 only what is given out to networks at all."""
     if isinstance(number, ipaddress.IPv4Address):
-        return [number]
+        return number.is_global and not number.is_multicast and not any(number in special for special in _SPECIAL)
     if number.ipv4_mapped:
-        return [number.ipv4_mapped]
-    inside = [number.sixtofour, *(number.teredo or ())]
-    inside += [ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)] if number in _NAT64 else []
-    return [number, *(one for one in inside if one is not None)]
+        return _is_public(number.ipv4_mapped)
+    if number in _NAT64:
+        return _is_public(ipaddress.IPv4Address(int(number) & 0xFFFFFFFF))
+    inside = [one for one in (number.sixtofour, *(number.teredo or ())) if one is not None]
+    given_out = number in _UNICAST and number.is_global and number not in _BOOKS
+    return given_out and all(_is_public(one) for one in inside)
 
 
 def _anything_goes() -> bool:
