@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from newsletter import delivery, issues, tasks
+from newsletter import delivery, issues, sources, tasks
 from newsletter.delivery.alerts import plan_alerts
 from newsletter.desk import unfold_settings
 from newsletter.models import Act, Candidate, Delivery, Issue, Paper, Run, Sighting, Source

@@ -162,7 +162,8 @@ def _sort_out(readers: Sequence[Reader], upto: int, now: datetime) -> list[tuple
     ids = [reader.row.pk for reader in readers]
     digests = Delivery.objects.filter(subscriber_id__in=ids, kind=Kind.DIGEST)
     busy = set(digests.filter(state__in=OPEN_STATES).values_list("subscriber_id", flat=True))
-    slots = dict(digests.values_list("subscriber_id").annotate(last=Max("slot_on")))
+    recent = digests.filter(slot_on__gte=min((reader.slot_on for reader in readers), default=now.date()))
+    slots = dict(recent.values_list("subscriber_id").annotate(last=Max("slot_on")))
     _fill_marks(readers, digests, now)
     result = []
     for reader in readers:
@@ -183,10 +184,10 @@ def _sort_out(readers: Sequence[Reader], upto: int, now: datetime) -> list[tuple
 
 def _fill_marks(readers: Sequence[Reader], digests: QuerySet[Delivery], now: datetime) -> None:
     """`after`: upto of the last accepted digest, else the newest issue closed at the confirmation; 14 days back at most."""
-    accepted = digests.filter(state__in=ACCEPTED_STATES)
-    marks = {pk: (upto, at) for pk, upto, at in accepted.values_list("subscriber_id").annotate(Max("upto"), Max("created_at"))}
     closes = list(Issue.objects.filter(state=IssueState.CLOSED).order_by("number").values_list("number", "closed_at"))
     floor = _closed_by(closes, now - timedelta(days=MARK_DAYS))
+    accepted = digests.filter(state__in=ACCEPTED_STATES, upto__gt=floor)  # an older mark would not be used
+    marks = {pk: (upto, at) for pk, upto, at in accepted.values_list("subscriber_id").annotate(Max("upto"), Max("created_at"))}
     for reader in readers:
         upto, reader.marked_at = marks.get(reader.row.pk, (None, None))
         if upto is None:
