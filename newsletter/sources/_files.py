@@ -89,17 +89,19 @@ def parsed(path: Path, kinds: Mapping[str, _Kind], *, now: datetime) -> Iterator
 
 
 def _listed(path: Path) -> list[Path]:
-    """The file itself, or every file below the folder in order of names; hidden ones and links are left out."""
+    """The file itself, or every file below the folder in order of names; hidden ones are left out."""
     return [path] if path.is_file() else sorted(_below(path))
 
 
 def _below(folder: Path) -> Iterator[Path]:
     for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(base) / name for name in names if not name.startswith(".") and (Path(base) / name).is_file())
+        yield from (Path(base) / name for name in names if not name.startswith("."))
 
 
 def _parse(file: Path, kinds: Mapping[str, _Kind], now: datetime) -> _Parsed | FileReport:
+    if not file.is_file():
+        return FileReport(file=file, outcome=SKIPPED, reason="It is no regular file: a pipe, a device, or a link to nothing.")
     try:
         if file.stat().st_size > _MOST_BYTES:
             return FileReport(file=file, outcome=Outcome.BROKEN, reason=f"It is larger than {_MOST_BYTES // 2**20} MB.")

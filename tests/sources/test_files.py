@@ -1,3 +1,4 @@
+import os
 import re
 from datetime import UTC, date, datetime
 
@@ -56,6 +57,14 @@ def test_a_broken_file_in_a_folder_is_reported_and_the_rest_goes_on(tmp_path):
     assert [(one.file.name, one.outcome) for one in report.files] == [("2026-03-05.json", "FRESH"), ("b.json", "BROKEN")]
     assert not report.unreadable and report.now == datetime(2026, 3, 5, 12, tzinfo=UTC)
     assert Paper.objects.get().listed_on == date(2026, 3, 5)
+
+
+def test_a_pipe_and_a_link_to_nothing_are_named_and_hold_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
+    report = ingest_files(tmp_path, now=NOW)
+    assert [(file.file.name, file.outcome) for file in report.files] == [("dead", "SKIPPED"), ("pipe", "SKIPPED")]
+    assert report.unreadable
 
 
 @samples.needed
