@@ -60,7 +60,7 @@ class World:
 
     def publish(self) -> None:
         """Some papers of the day; one in five is listed late, up to three days after its own day."""
-        for _ in range(self.dice.randint(0, 8)):
+        for _ in range(self.dice.randint(0, 6)):
             words = self.dice.sample(WORDS, self.dice.randint(1, 3))
             late = timedelta(days=self.dice.choice([0, 0, 0, 0, self.dice.randint(1, 3)]))
             paper = Paper.objects.create(
@@ -128,7 +128,7 @@ def _sign_up(world: World) -> None:
     Subscriber.objects.bulk_create(readers)
     links = []
     for reader in Subscriber.objects.order_by("id"):
-        for interest in world.dice.sample(world.interests, world.dice.randint(1, 3)):
+        for interest in world.dice.sample(world.interests, world.dice.randint(1, 2)):
             links.append(SubscriberInterest(subscriber=reader, interest=interest, added_at=START))
     SubscriberInterest.objects.bulk_create(links)
 
