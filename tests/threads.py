@@ -41,6 +41,7 @@ def threads_share_the_database(folder: Path) -> Iterator[Shared]:
     path = folder / "shared.sqlite3"
     copy = sqlite3.connect(path)
     connection.connection.backup(copy)
+    copy.execute("PRAGMA journal_mode=WAL")  # as migrate leaves it: two connections that switch at once do not wait
     copy.close()
     with patch.dict(connection.settings_dict, {"NAME": str(path)}):
         yield Shared()
