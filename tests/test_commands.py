@@ -36,16 +36,27 @@ def test_reading_commands_leave_a_run_too(command, capsys):
     assert (run.stage, run.as_of.isoformat()) == (command, "2026-11-16T12:00:00+00:00")
 
 
-def test_without_a_network_no_source_is_asked_and_none_is_switched_off(capsys, monkeypatch):
+def test_a_demo_without_a_network_asks_no_source_and_switches_none_off(capsys, monkeypatch):
     from newsletter import sources
 
     sources.default_sources()
+    Source.objects.create(slug="sample", name="Sample", kind="huggingface", is_sample=True, checked_at=MONDAY, enabled=False)
     before = dict(Source.objects.values_list("slug", "enabled"))
     monkeypatch.setattr(sources, "online", lambda **_: False)
     monkeypatch.setattr(sources, "ingest_due", lambda **_: pytest.fail("a source was asked"))
     assert "none" in _json(capsys, "ingest")["network"]
     assert dict(Source.objects.values_list("slug", "enabled")) == before
     assert set(Source.objects.values_list("outcome", flat=True)) == {"NEVER"}
+
+
+def test_anywhere_else_a_source_that_does_not_answer_is_asked_and_booked(capsys, monkeypatch):
+    from newsletter import sources
+
+    asked = []
+    sources.default_sources()
+    monkeypatch.setattr(sources, "online", lambda **_: False)
+    monkeypatch.setattr(sources, "ingest_due", lambda **_: asked.append(True) or [])
+    assert "network" not in _json(capsys, "ingest") and asked
 
 
 def test_explain_says_why_and_leaves_a_run(capsys):
