@@ -5,7 +5,7 @@ WORKDIR /app
 
 COPY requirements.txt ./
 RUN python -m venv /opt/venv \
-    && pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt
+    && pip install --no-cache-dir --require-hashes --only-binary :all: --no-binary dkimpy -r requirements.txt
 
 COPY . .
 RUN useradd --system --uid 10001 --home-dir /data paperround \

@@ -1,12 +1,21 @@
-"""The measurements by name: each a function without parameters that returns rows of plain values."""
+"""The measurements by name: each a function that returns rows of plain values.
+
+A measurement may take keyword parameters that `bench` has an option for; it is given those that were set.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from bench import ingest
+from bench import events, ingest, mail, match, preview, query, search
 
-BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
+    "events": events.measure,
     "ingest": ingest.measure,
+    "mail": mail.measure,
+    "match": match.measure,
+    "preview": preview.measure,
+    "query": query.measure,
+    "search": search.measure,
 }

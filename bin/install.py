@@ -109,7 +109,8 @@ def healthy() -> bool:
 def install_into(requirements: str) -> str:
     UNFINISHED.touch()
     count = sum(1 for line in (ROOT / requirements).read_text().splitlines() if line[:1].isalnum())
-    options = ["--require-hashes", "--only-binary", ":all:", "--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
+    wheels = ["--only-binary", ":all:", "--no-binary", "dkimpy"]  # plain Python, which its authors publish as source only
+    options = ["--require-hashes", *wheels, "--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
     with LOG.open("wb+") as log:
         command = [str(PYTHON), "-m", "pip", "install", *options, "-r", str(ROOT / requirements)]
         code = step(f"Installing {count} packages", command, log)

@@ -14,11 +14,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHORTEST_SECRET = 32
 ROOT = Path(__file__).resolve().parent.parent
+
+
+_LIMITS = {
+    "late_hours": (1, 23, "a digest not sent so many hours after its reader's hour is skipped, and the next day's comes"),
+    "keep_copies_days": (45, 3660, "that nobody gets a paper twice is read from the copies of the last 45 days"),
+    "keep_events_days": (45, 3660, "soft bounces are counted over weeks"),
+    "keep_runs_days": (7, 3660, "the desk shows the last week"),
+}
 
 
 class Misconfigured(ValueError):
@@ -34,22 +42,39 @@ class Environment(BaseSettings):
     database_url: str = ""
     redis_url: str = ""
     mail_url: str = "file:"
+    mail_url_2: str = ""
+    mail_detour_minutes: int = Field(default=10, ge=1, le=1440)
     public_url: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     mail_from: str = "Paper Round <digest@paperround.example.org>"
     service_from: str = "Paper Round <service@paperround.example.org>"
     reply_to: str = ""
+    dkim_key: str = ""
+    dkim_selector: str = Field(default="", pattern=r"^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)?$")
+    dkim_domain: str = Field(default="", pattern=r"^(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)?$")
     postal_address: str = "Paper Round, 1 Example Street, 1000 Example Town"
     issue_cutoff: str = "04:30 UTC"
+    late_hours: int = 6
+    keep_copies_days: int = 396
+    keep_events_days: int = 396
+    keep_runs_days: int = 90
     secret_key: str = ""
     webhook_secret: str = ""
+    webhook_keys: str = ""
+    bounce_domain: str = Field(default="", pattern=r"^(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)?$")
+    bounce_mailbox: str = ""
     key_prefix: str = Field(default="paperround", pattern=r"^[a-z0-9_-]{1,40}$")
 
     @field_validator("paperround_data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("mail_url_2")
+    @classmethod
+    def _known_second(cls, value: str) -> str:
+        return cls._known_mail(value) if value else value
 
     @field_validator("mail_url")
     @classmethod
@@ -89,12 +114,19 @@ class Environment(BaseSettings):
     def _one_sender(cls, value: str) -> str:
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]) or re.search(r"[\r\n]", value):
             raise ValueError("write one address, as in Paper Round <digest@papers.example.org>")
+        if not parseaddr(value)[1].isascii():
+            raise ValueError("headers hold ASCII alone: write the address with its domain in the form xn--...")
         return value
 
     @field_validator("reply_to")
     @classmethod
     def _one_reply(cls, value: str) -> str:
         return cls._one_sender(value) if value else value
+
+    @field_validator("dkim_key")
+    @classmethod
+    def _private_key(cls, value: str) -> str:
+        return dkim_key_of(value) if value else value
 
     @field_validator("secret_key")
     @classmethod
@@ -106,8 +138,25 @@ class Environment(BaseSettings):
     @field_validator("webhook_secret")
     @classmethod
     def _name_and_password(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[^:\s]+:\S+", value):
-            raise ValueError("write NAME:PASSWORD, as the provider will send them")
+        if value and not re.fullmatch(r"[^:\s]+:\S+(?: [^:\s]+:\S+)*", value):
+            raise ValueError(
+                "write NAME:PASSWORD, as the provider will send them; while you change it, the old one after a space"
+            )
+        return value
+
+    @field_validator("webhook_keys")
+    @classmethod
+    def _signing_keys(cls, value: str) -> str:
+        webhook_keys_of(value)
+        return value
+
+    @field_validator("bounce_mailbox")
+    @classmethod
+    def _known_mailbox(cls, value: str) -> str:
+        parts = urlsplit(value)
+        whole = parts.path if parts.scheme == "maildir" else parts.hostname and parts.username and parts.password
+        if value and (parts.scheme not in {"maildir", "imap", "imaps"} or not whole):
+            raise ValueError("write maildir:/path/of/folder or imaps://USER:PASSWORD@HOST/FOLDER")
         return value
 
     @field_validator("port", mode="before")
@@ -115,6 +164,14 @@ class Environment(BaseSettings):
     def _a_port(cls, value: object) -> object:
         if not str(value).isdigit() or not 1 <= int(str(value)) <= 65535:
             raise ValueError("write a number from 1 to 65535, as in 8000")
+        return value
+
+    @field_validator("late_hours", "keep_copies_days", "keep_events_days", "keep_runs_days", mode="before")
+    @classmethod
+    def _within_limits(cls, value: object, info: ValidationInfo) -> object:
+        low, high, why = _LIMITS[info.field_name or ""]
+        if not str(value).isdigit() or not low <= int(str(value)) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}: {why}")
         return value
 
     @field_validator("issue_cutoff")
@@ -125,10 +182,63 @@ class Environment(BaseSettings):
 
     @model_validator(mode="after")
     def _real_mail_needs_https(self) -> Environment:
-        real = not self.mail_url.startswith("file:") and self.mail_url != "anymail:test"
+        urls = [url for url in (self.mail_url, self.mail_url_2) if url]
+        real = any(not url.startswith("file:") and url != "anymail:test" for url in urls)
         if real and not self.public_url.startswith("https://"):
             raise ValueError("PUBLIC_URL: a real MAIL_URL sends links to people, so set PUBLIC_URL to an https address")
         return self
+
+    @model_validator(mode="after")
+    def _one_sender_is_enough(self) -> Environment:
+        if "service_from" not in self.model_fields_set and "mail_from" in self.model_fields_set:
+            self.service_from = self.mail_from
+        return self
+
+    @model_validator(mode="after")
+    def _a_key_needs_its_selector(self) -> Environment:
+        if self.dkim_key and not self.dkim_selector:
+            raise ValueError("DKIM_SELECTOR: write the name under which the key's public half is published, as in paperround1")
+        if self.dkim_key and not self.dkim_domain:
+            self.dkim_domain = parseaddr(self.mail_from)[1].rpartition("@")[2]
+        return self
+
+
+def dkim_key_of(value: str) -> str:
+    """The PEM text of an RSA key of at least 2048 bits; `value` is that text, or the path of a file that holds it."""
+    import dkim.crypto  # slow to load, and off by default
+
+    text = value.replace("\\n", "\n")
+    if not text.lstrip().startswith("-----BEGIN"):
+        try:
+            text = Path(value).expanduser().read_text("ascii")
+        except (OSError, UnicodeError):
+            raise ValueError("write the path of a readable PEM file, or the PEM text itself") from None
+    try:
+        size = int(dkim.crypto.parse_pem_private_key(text.encode())["modulus"]).bit_length()
+    except (dkim.crypto.UnparsableKeyError, UnicodeError, IndexError, KeyError):
+        raise ValueError("write an RSA private key in PEM, as `openssl genrsa 2048` makes it") from None
+    if size < 2048:
+        raise ValueError(f"receivers take no key of {size} bits; write one of 2048 or more")
+    return text
+
+
+def webhook_keys_of(value: str) -> dict[str, str]:
+    """Provider -> its signing key, from WEBHOOK_KEYS, e.g. "mailgun=KEY resend=whsec_KEY". Each must look like one."""
+    keys = dict(pair.partition("=")[::2] for pair in value.split())
+    for name, key in keys.items():
+        if name not in _SIGNING_KEYS:
+            raise ValueError(f"{name} signs with no key of yours; write NAME=KEY with NAME one of {', '.join(_SIGNING_KEYS)}")
+        if not re.fullmatch(_SIGNING_KEYS[name], key):
+            raise ValueError(f"this is no signing key of {name}; copy the one that its webhook page shows, as in {name}=KEY")
+    return keys
+
+
+# What the providers' pages show: Mailgun's HTTP webhook signing key, Resend's signing secret, SendGrid's verification key.
+_SIGNING_KEYS = {
+    "mailgun": r"[A-Za-z0-9-]{16,100}",
+    "resend": r"whsec_(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+    "sendgrid": r"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{86}==",  # DER of a public key on the curve P-256
+}
 
 
 def cutoff_of(value: str) -> tuple[time, ZoneInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,13 +28,25 @@ _HTTPS = _PUBLIC.scheme == "https"
 # What the rooms read (through django.conf.settings).
 PAPERROUND_DATA = DATA
 MAIL_URL = ENV.mail_url
+MAIL_URL_2 = ENV.mail_url_2
+MAIL_DETOUR_MINUTES = ENV.mail_detour_minutes
 MAIL_FROM = ENV.mail_from
 SERVICE_FROM = ENV.service_from
 REPLY_TO = ENV.reply_to
+DKIM_KEY = ENV.dkim_key
+DKIM_SELECTOR = ENV.dkim_selector
+DKIM_DOMAIN = ENV.dkim_domain
 POSTAL_ADDRESS = ENV.postal_address
 NEWSLETTER_NAME = "Paper Round"
 ISSUE_CUTOFF, ISSUE_ZONE = environment.cutoff_of(ENV.issue_cutoff)
+LATE_WINDOW = timedelta(hours=ENV.late_hours)
+KEEP_COPIES = timedelta(days=ENV.keep_copies_days)
+KEEP_EVENTS = timedelta(days=ENV.keep_events_days)
+KEEP_RUNS = timedelta(days=ENV.keep_runs_days)
 WEBHOOK_SECRET = ENV.webhook_secret
+WEBHOOK_KEYS = environment.webhook_keys_of(ENV.webhook_keys)
+BOUNCE_DOMAIN = ENV.bounce_domain
+BOUNCE_MAILBOX = ENV.bounce_mailbox
 KEY_PREFIX = ENV.key_prefix
 HOST = ENV.host
 PORT = ENV.port
@@ -154,7 +167,6 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
 TIME_ZONE = "UTC"
 USE_TZ = True
-LOCALE_PATHS = [ROOT / "locale"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "newsletter" / "web" / "static"]

@@ -34,7 +34,7 @@ def record(*, actor: str, verb: str, target: str = "", details: Mapping[str, obj
     kept = _plain(details or {})
     if _ADDRESS.search(target) or _ADDRESS.search(json.dumps(kept, ensure_ascii=False)):
         raise HoldsAddress("An act holds no e-mail address: pass the reader's public id.")
-    values = {"at": now, "actor": _nameless(actor), "verb": verb, "target": target, "details": kept}
+    values = {"at": now, "actor": nameless(actor), "verb": verb, "target": target, "details": kept}
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
@@ -42,6 +42,11 @@ def record(*, actor: str, verb: str, target: str = "", details: Mapping[str, obj
         except IntegrityError:
             continue
     raise RuntimeError(f"no place in the log after {_TRIES} tries: too many writers at once")
+
+
+def nameless(actor: str) -> str:
+    """A login name; of one that is an address only the part before the @."""
+    return actor.partition("@")[0] + "@…" if _ADDRESS.search(actor) else actor
 
 
 def verify() -> int | None:
@@ -91,7 +96,3 @@ def _plain(details: Mapping[str, object]) -> dict[str, Any]:
         raise ValueError("An act holds no NUL character.")
     plain: dict[str, Any] = json.loads(text, parse_float=str)
     return plain
-
-
-def _nameless(actor: str) -> str:
-    return actor.partition("@")[0] + "@…" if _ADDRESS.search(actor) else actor

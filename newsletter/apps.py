@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -10,3 +12,5 @@ class NewsletterConfig(AppConfig):
     def ready(self) -> None:
         from newsletter import checks  # noqa: F401 (registers the system checks)
         from newsletter.desk import admin  # noqa: F401 (registers the desk's pages)
+
+        gc.freeze()  # what is loaded by now stays: without it each full collection walks 400,000 objects, about 60 ms

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from newsletter import delivery
+from newsletter import delivery, events
 
 LOOPBACK = {"localhost"}
 
@@ -27,7 +27,8 @@ def is_loopback(host: str) -> bool:
 
 @register()
 def webhooks_need_a_secret(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    provider = settings.MAIL_URL.startswith("anymail:") and not settings.MAIL_URL.startswith("anymail:test")
+    urls = (settings.MAIL_URL, settings.MAIL_URL_2)
+    provider = any(url.startswith("anymail:") and not url.startswith("anymail:test") for url in urls)
     if provider and not settings.WEBHOOK_SECRET:
         hint = "Set WEBHOOK_SECRET to NAME:PASSWORD and give the provider the address with it."
         return [Error("WEBHOOK_SECRET is empty: bounces and complaints could not be heard.", hint=hint, id="paperround.E001")]
@@ -35,12 +36,39 @@ def webhooks_need_a_secret(app_configs: Any, **kwargs: Any) -> list[CheckMessage
 
 
 @register()
-def mail_url_names_a_transport(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def signing_providers_need_their_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    providers = {urlsplit(url).path for url in (settings.MAIL_URL, settings.MAIL_URL_2) if url.startswith("anymail:")}
+    errors: list[CheckMessage] = []
+    for provider in sorted(providers & {*events.KEYED} - {*settings.WEBHOOK_KEYS}):
+        hint = f"Copy the key from the webhook page of {provider} and set WEBHOOK_KEYS to {provider}=KEY."
+        said = f"WEBHOOK_KEYS holds no key of {provider}: all it says would be refused."
+        errors.append(Error(said, hint=hint, id="paperround.E004"))
+    return errors
+
+
+@register()
+def mailbox_of_bounces_can_be_read(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A Maildir is looked at; a mail server is not asked: it may be away when this starts."""
+    if not settings.BOUNCE_MAILBOX.startswith("maildir:"):
+        return []
     try:
-        delivery.transport_of(settings.MAIL_URL).close()
-    except delivery.Configuration as error:
-        return [Error(f"{error.reason}.", hint="docs/configure.md lists what MAIL_URL may be.", id="paperround.E003")]
-    return []
+        with events.box_of(settings.BOUNCE_MAILBOX):
+            return []
+    except events.Misplaced as error:
+        return [Error(f"{error}.", hint="docs/configure.md says what BOUNCE_MAILBOX may be.", id="paperround.E005")]
+
+
+@register()
+def mail_url_names_a_transport(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    errors: list[CheckMessage] = []
+    for name in ("MAIL_URL", "MAIL_URL_2"):
+        try:
+            if url := getattr(settings, name):
+                delivery.transport_of(url).close()
+        except delivery.Configuration as error:
+            reason = error.reason.replace("MAIL_URL:", f"{name}:", 1)
+            errors.append(Error(f"{reason}.", hint="docs/configure.md lists what MAIL_URL may be.", id="paperround.E003"))
+    return errors
 
 
 @register()

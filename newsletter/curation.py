@@ -1,4 +1,5 @@
-"""What a person may do to an issue (pin, hide, restore, edit, note, hold, approve, close and send) and to papers (merge, split).
+"""What a person may do to an issue (pin, hide, restore, edit, note, hold, approve, close and send), to papers (merge,
+split) and to the trending formula.
 
 Every verb runs in one transaction under the issue's row lock (merge and split: under identity's), writes one Act when something changed, and may be
 called twice: the second call changes nothing and records nothing. `by` is who did it (a login, never an address).
@@ -8,17 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from newsletter import acts, editions, issues
+from newsletter import acts, editions, issues, subscribers
+from newsletter.matching import trend
 from newsletter.models import (
     AgainReason,
     Alias,
@@ -122,7 +124,9 @@ def restore(candidate: Candidate, *, by: str, now: datetime) -> Candidate:
             return row
         if row.issue.state != IssueState.CLOSED:
             row.hidden_at = None
-            row.save(update_fields=["hidden_at"])
+            if AgainReason.PINNED in row.reasons:  # hiding took the pin away: what brings the paper now is this restoring
+                row.reasons = [AgainReason.RESTORED, *(each for each in row.reasons if each != AgainReason.PINNED)]
+            row.save(update_fields=["hidden_at", "reasons"])
             _book(by, "restore", row, now)
             return row
         again, is_made = _offered_again(row.paper, AgainReason.RESTORED, now)
@@ -175,13 +179,19 @@ def hold(issue: Issue, *, by: str, now: datetime) -> Issue:
 
 
 def approve(issue: Issue, *, by: str, now: datetime) -> list[int]:
-    """Let this issue and every held one before it leave. The numbers that were held."""
+    """Let this issue and every held one before it leave. The numbers that were held.
+
+    Readers whose hour came since its close get it still, within the late window.
+    """
     with transaction.atomic():
         row = _sendable(issue)
         held = Issue.objects.select_for_update().filter(number__gt=0, number__lte=row.number, held_at__isnull=False)
         numbers = list(held.order_by("number").values_list("number", flat=True))
         if numbers:
             Issue.objects.filter(number__in=numbers).update(held_at=None)
+            closed = Issue.objects.filter(number__in=numbers).aggregate(at=Min("closed_at"))["at"]
+            if closed is not None:
+                editions.reopen_slots(since=closed, now=now)
             _book(by, "approve", row, now, numbers=numbers)
         return numbers
 
@@ -208,6 +218,26 @@ def readers_waiting(*, now: datetime) -> int:
     for zone in zones.order_by("zone"):
         days.setdefault(now.astimezone(ZoneInfo(zone)).date(), []).append(zone)
     return sum(_waiting(day, names).count() for day, names in days.items())
+
+
+def change_weights(weights: trend.Weights, *, by: str, now: datetime) -> bool:
+    """Order what is not closed yet by these weights of the trending formula. False when they hold already."""
+    with transaction.atomic():
+        row = issues.reweigh(weights, by=acts.nameless(by), now=now)
+        if row is not None:
+            values = {name: f"{value:g}" for name, value in asdict(weights).items()}
+            acts.record(actor=by, verb="change weights", target=f"weights {row.pk}", details=values, now=now)
+        return row is not None
+
+
+def lift(address_key: str, *, by: str, now: datetime) -> bool:
+    """The owner of a barred address wrote in: they may ask on the form again. False when nothing barred it."""
+    with transaction.atomic():
+        reasons = subscribers.lift(address_key, now=now)
+        if reasons:
+            details = {"reasons": [reason.value for reason in reasons]}
+            acts.record(actor=by, verb="lift suppression", target=f"address {address_key[:16]}", details=details, now=now)
+        return bool(reasons)
 
 
 def merge(paper: Paper, into: Paper, *, by: str, now: datetime) -> Paper:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.contrib.sessions.models import Session
 from django.utils.http import base36_to_int, urlsafe_base64_decode, urlsafe_base64_encode
 
 from newsletter import links
@@ -70,3 +71,9 @@ def redeem(uid: str, token: str, *, now: datetime) -> User | None:
         return None
     used = User.objects.filter(pk=user.pk, last_login=user.last_login).update(last_login=now)
     return user if used else None
+
+
+def forget_sessions(*, now: datetime, dry_run: bool = False) -> int:
+    """Delete the log-ins that have expired. Rows. Safe to repeat."""
+    old = Session.objects.filter(expire_date__lt=now)
+    return old.count() if dry_run else old.delete()[0]

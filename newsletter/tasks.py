@@ -23,7 +23,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter import delivery, editions, events, issues, sources, subscribers
+from newsletter import curators, delivery, editions, events, issues, sources, subscribers
 from newsletter.delivery import alerts
 from newsletter.delivery.audit import audit as audit_ledger
 from newsletter.models import Mark, Run, RunState, Source
@@ -43,6 +43,7 @@ SCHEDULE = (
     ("send", 30),
     ("record", 30),
     ("audit", 86_400),
+    ("prune", 86_400),
 )
 
 
@@ -151,7 +152,9 @@ def _send(now: datetime) -> dict[str, Any]:
 
 
 def _record(now: datetime) -> dict[str, Any]:
-    return {**events.apply(now=now), "forgotten": subscribers.forget_unconfirmed(now=now)}
+    mailbox = events.read_mailbox(settings.BOUNCE_MAILBOX, now=now) if settings.BOUNCE_MAILBOX else None
+    report: dict[str, Any] = events.apply(now=now)
+    return {**report, "mailbox": mailbox} if mailbox else report
 
 
 def _audit(now: datetime) -> dict[str, Any]:
@@ -161,6 +164,23 @@ def _audit(now: datetime) -> dict[str, Any]:
     return {"copies": report.copies, "findings": len(report.findings)}
 
 
+def prune_rows(now: datetime, *, dry_run: bool = False) -> dict[str, Any]:
+    """Rows by name that are older than they are kept, in an order that later ones build on; the rules are in docs/operate.md.
+
+    dry_run: counted, not deleted. Each part is safe to repeat, so that one broken off is done by the next.
+    """
+    copies, notices, runs = now - settings.KEEP_COPIES, now - settings.KEEP_EVENTS, now - settings.KEEP_RUNS
+    return {
+        "events": events.prune(before=notices, dry_run=dry_run),
+        "copies": delivery.prune(before=copies, dry_run=dry_run),
+        "editions": editions.prune(before=copies, dry_run=dry_run),
+        "runs": delivery.prune_runs(before=runs, dry_run=dry_run),
+        "unconfirmed": subscribers.forget_unconfirmed(now=now, dry_run=dry_run),
+        "allowances": subscribers.forget_allowances(now=now, dry_run=dry_run),
+        "sessions": curators.forget_sessions(now=now, dry_run=dry_run),
+    }
+
+
 _STAGES: dict[str, Callable[[datetime], dict[str, Any]]] = {
     "ingest": _ingest,
     "gather": _gather,
@@ -168,6 +188,7 @@ _STAGES: dict[str, Callable[[datetime], dict[str, Any]]] = {
     "send": _send,
     "record": _record,
     "audit": _audit,
+    "prune": prune_rows,
 }
 
 
@@ -206,6 +227,11 @@ def record(**_: Any) -> None:
 @shared_task(name="newsletter.audit", ignore_result=True)
 def audit(**_: Any) -> None:
     run_stage("audit", now=timezone.now())
+
+
+@shared_task(name="newsletter.prune", ignore_result=True)
+def prune(**_: Any) -> None:
+    run_stage("prune", now=timezone.now())
 
 
 @shared_task(name="newsletter.pulse", ignore_result=True)

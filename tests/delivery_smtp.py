@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,10 +21,14 @@ class Server:
     mails: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
     began: int = 0
+    tls: bool = False
+    secure: list[bool] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
 
     @property
     def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}?timeout=5"
+        return f"smtp{'s' if self.tls else ''}://127.0.0.1:{self.port}?timeout=5"
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         self.connections += 1
@@ -40,7 +45,11 @@ class Server:
     async def handle_DATA(self, server, session, envelope):
         recipient = envelope.rcpt_tos[0]
         self.began += 1
+        self.secure.append(session.ssl is not None or self.tls)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.slow_s)
+        self.at_once -= 1
         reply = self.data(recipient)
         if reply == "CUT":
             server.transport.abort()
@@ -51,12 +60,13 @@ class Server:
 
 
 @contextmanager
-def smtp_server(**behaviour: object) -> Iterator[Server]:
+def smtp_server(*, smtps: ssl.SSLContext | None = None, options: dict | None = None, **behaviour: object) -> Iterator[Server]:
+    """smtps: TLS from the first octet. options: aiosmtpd's own, such as tls_context for STARTTLS or an authenticator."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = Server(port, **behaviour)
-    controller = Controller(server, hostname="127.0.0.1", port=port)
+    server = Server(port, tls=smtps is not None, **behaviour)
+    controller = Controller(server, hostname="127.0.0.1", port=port, ssl_context=smtps, **(options or {}))
     controller.start()
     try:
         yield server

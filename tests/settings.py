@@ -14,7 +14,25 @@ os.environ.update(
     MAIL_URL="file:",
     WEBHOOK_SECRET="hook:a-secret-for-tests",
 )
-for _name in ("PUBLIC_URL", "HOST", "PORT", "MAIL_FROM", "SERVICE_FROM", "REPLY_TO", "POSTAL_ADDRESS", "ISSUE_CUTOFF"):
+for _name in (
+    "PUBLIC_URL",
+    "MAIL_URL_2",
+    "HOST",
+    "PORT",
+    "MAIL_FROM",
+    "SERVICE_FROM",
+    "REPLY_TO",
+    "DKIM_KEY",
+    "BOUNCE_DOMAIN",
+    "BOUNCE_MAILBOX",
+    "WEBHOOK_KEYS",
+    "POSTAL_ADDRESS",
+    "ISSUE_CUTOFF",
+    "LATE_HOURS",
+    "KEEP_COPIES_DAYS",
+    "KEEP_EVENTS_DAYS",
+    "KEEP_RUNS_DAYS",
+):
     os.environ.pop(_name, None)
 
 from config.settings import *  # noqa: E402, F403

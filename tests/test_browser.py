@@ -107,7 +107,7 @@ def test_a_reader_signs_up_confirms_and_sees_the_digest(house):
         ).first.click()
         page.get_by_role("button", name=re.compile("close and send|send", re.I)).first.click()
 
-        digest = _mail_to(data, "grace@example.org", "/unsubscribe/")
+        digest = _mail_to(data, "grace@example.org", "/u/")
         page.goto(_link(digest, base, "view"))
         assert page.locator("h2").count() >= 3
         browser.close()

@@ -7,8 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from issue_rows import MONDAY, paper, reader
 
-from newsletter import editions, issues, tasks
-from newsletter.models import Delivery, Interest, Issue, Run, Source
+from newsletter import editions, issues, subscribers, tasks
+from newsletter.matching.compiled import compiled, is_current
+from newsletter.matching.query import parse
+from newsletter.matching.topics import topics
+from newsletter.models import Delivery, Interest, Issue, Run, Source, SubscriberInterest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,6 +71,18 @@ def test_explain_says_why_and_leaves_a_run(capsys):
     assert Run.objects.filter(stage="explain").count() == 1
 
 
+def test_a_query_that_cannot_be_meant_is_refused_by_column(capsys):
+    with pytest.raises(CommandError, match="Column 8: There is no field “auther:”"):
+        call_command("preview", "robots auther:hinton")
+
+
+def test_bytes_that_are_no_text_are_a_question_mark(capsys):
+    assert _json(capsys, "preview", "robots \udcff") == []
+    assert Run.objects.get(stage="preview").report["queries"] == ["robots ?"]
+    with pytest.raises(CommandError, match="no such reader"):
+        call_command("explain", "a\udcff@example.org", "2405.15738")
+
+
 def test_a_time_that_is_none_is_refused_with_an_example(capsys):
     with pytest.raises(CommandError, match="2026-11-22T07:00"):
         call_command("plan", "--at", "tomorrow")
@@ -93,6 +108,74 @@ def test_prepare_loads_topics_sources_and_schedule_once_and_keeps_what_a_curator
     assert Interest.objects.get(pk=topic.pk).name == "Mine"
     assert not PeriodicTask.objects.get(name="paper round: send").enabled
     assert Interest.objects.filter(slug__isnull=False).count() >= 55
+
+
+def test_prepare_compiles_the_interests_of_another_version():
+    topic = Interest.objects.create(query="robots", compiled="0/0/0 .\twrobots")
+    call_command("prepare")
+    assert Interest.objects.get(pk=topic.pk).compiled == compiled(parse("robots"))
+    assert all(is_current(form) for form in Interest.objects.values_list("compiled", flat=True))
+
+
+# What the first release asked; `topics_shipped.txt` knows its digest.
+ROBOTS_BEFORE = (
+    'robot* OR manipulation policy OR humanoid OR quadruped OR grasping OR locomotion OR "imitation learning" OR '
+    '"vision language action" OR vla OR "embodied agent" OR embodied OR "sim to real" OR cat:cs.RO'
+)
+
+
+def _robotics(query: str) -> Interest:
+    """The topic as an older installation has it."""
+    return Interest.objects.create(slug="robotics", name="Robots", query=query, compiled=compiled(parse(query)))
+
+
+def _shipped(slug: str) -> str:
+    return next(parse(topic.query).canonical for topic in topics() if topic.slug == slug)
+
+
+def test_prepare_gives_a_topic_that_nobody_edited_the_query_that_ships_now(capsys):
+    topic = _robotics(ROBOTS_BEFORE)
+    for said in ("1 renewed", "0 renewed"):
+        call_command("prepare")
+        assert said in capsys.readouterr().out
+        topic.refresh_from_db()
+        assert (topic.query, topic.name) == (_shipped("robotics"), "Robots")
+        assert topic.compiled == compiled(parse(topic.query))
+
+
+def test_prepare_leaves_a_query_that_a_curator_wrote():
+    topic = _robotics("robots -survey")
+    call_command("prepare")
+    topic.refresh_from_db()
+    assert topic.query == "robots -survey"
+
+
+def test_prepare_leaves_an_old_query_whose_new_form_is_another_row():
+    topic, own = _robotics(ROBOTS_BEFORE), Interest.objects.create(query=_shipped("robotics"))
+    call_command("prepare")
+    topic.refresh_from_db()
+    own.refresh_from_db()
+    assert (topic.query, own.slug) == (ROBOTS_BEFORE, None)
+
+
+def test_whoever_wrote_what_ships_as_a_topic_later_keeps_it_when_a_curator_rewrites_the_topic():
+    query = _shipped("robotics")
+    who = reader(query)
+    SubscriberInterest.objects.update(added_at=MONDAY)
+    call_command("prepare")
+    topic = Interest.objects.get(slug="robotics")
+    assert who.interests.get() == topic
+    Interest.objects.filter(pk=topic.pk).update(query="robots")
+    subscribers.keep_own_query(topic, query)
+    assert who.interests.get().query == query
+
+
+def test_prepare_counts_no_topic_as_added_that_a_curator_gave_another_slug(capsys):
+    call_command("prepare")
+    Interest.objects.filter(slug="robotics").update(slug="robots")
+    capsys.readouterr()
+    call_command("prepare")
+    assert "0 topics added" in capsys.readouterr().out
 
 
 def test_a_failing_stage_is_booked_as_failed(monkeypatch):

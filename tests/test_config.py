@@ -23,15 +23,15 @@ def _bare(monkeypatch, tmp_path):
 
 def test_the_document_names_every_setting_and_no_other():
     rows = re.findall(r"^\| (`[^|]+`) \|", (ROOT / "docs" / "configure.md").read_text(), re.M)
-    documented = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    documented = {name for row in rows for name in re.findall(r"`([A-Z_0-9]+)`", row)}
     assert documented == {name.upper() for name in Environment.model_fields}
 
 
-def test_compose_passes_only_settings_that_exist():
+def test_compose_passes_every_setting_but_the_one_for_several_installations():
     import yaml
 
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert set(compose["services"]["web"]["environment"]) <= {name.upper() for name in Environment.model_fields}
+    assert set(compose["services"]["web"]["environment"]) == {name.upper() for name in Environment.model_fields} - {"KEY_PREFIX"}
 
 
 def test_without_any_setting_everything_has_a_default(tmp_path):
@@ -57,6 +57,8 @@ def test_the_secret_is_made_once_and_kept_for_this_user_alone(tmp_path):
         ("PUBLIC_URL", "https://papers.example.org/path", "host only"),
         ("MAIL_FROM", "nobody", "one address"),
         ("MAIL_FROM", "A <a@b.org>\r\nBcc: c@d.org", "one address"),
+        ("MAIL_FROM", "Pâpers <digest@pâpers.example>", "xn--"),
+        ("REPLY_TO", "desk@pâpers.example", "xn--"),
         ("ISSUE_CUTOFF", "half past four", "04:30 UTC"),
         ("ISSUE_CUTOFF", "25:00 UTC", "04:30 UTC"),
         ("ISSUE_CUTOFF", "04:30 Mars/Base", "IANA zone"),
@@ -66,6 +68,10 @@ def test_the_secret_is_made_once_and_kept_for_this_user_alone(tmp_path):
         ("PORT", "99999", "from 1 to 65535"),
         ("PUBLIC_URL", "http://exa mple", "https://"),
         ("REPLY_TO", "zz", "one address"),
+        ("DKIM_KEY", "/no/such/file", "readable PEM file"),
+        ("DKIM_KEY", "-----BEGIN RSA PRIVATE KEY-----\\nAAAA\\n-----END RSA PRIVATE KEY-----", "openssl genrsa 2048"),
+        ("DKIM_SELECTOR", "a b", "DKIM_SELECTOR"),
+        ("DKIM_DOMAIN", "localhost", "DKIM_DOMAIN"),
         ("SECRET_KEY", "x", "32 random characters"),
         ("WEBHOOK_SECRET", "x", "NAME:PASSWORD"),
     ],
@@ -92,6 +98,29 @@ def test_real_mail_needs_an_https_address_for_its_links(monkeypatch, mail):
 def test_test_mail_needs_none(monkeypatch):
     monkeypatch.setenv("MAIL_URL", "anymail:test")
     environment.read()
+
+
+@pytest.mark.parametrize("bits", [1024, 2048])
+def test_a_key_for_signing_is_text_or_a_file_long_enough_and_has_a_selector(monkeypatch, tmp_path, bits):
+    pem = subprocess.run(["openssl", "genrsa", str(bits)], check=True, capture_output=True, text=True).stdout
+    (tmp_path / "key.pem").write_text(pem)
+    for value in (pem, pem.replace("\n", "\\n"), str(tmp_path / "key.pem")):
+        monkeypatch.setenv("DKIM_KEY", value)
+        monkeypatch.delenv("DKIM_SELECTOR", raising=False)
+        with pytest.raises(Misconfigured, match="DKIM_SELECTOR: write" if bits == 2048 else "DKIM_KEY: .* no key of 1024 bits"):
+            environment.read()
+        if bits == 2048:
+            monkeypatch.setenv("DKIM_SELECTOR", "round1")
+            env = environment.read()
+            assert (env.dkim_key, env.dkim_domain) == (pem, "paperround.example.org")
+
+
+def test_service_mails_have_the_sender_of_digests_unless_they_have_their_own(monkeypatch):
+    assert environment.read().service_from == "Paper Round <service@paperround.example.org>"
+    monkeypatch.setenv("MAIL_FROM", "P <d@papers.example.net>")
+    assert environment.read().service_from == "P <d@papers.example.net>"
+    monkeypatch.setenv("SERVICE_FROM", "P <s@papers.example.net>")
+    assert environment.read().service_from == "P <s@papers.example.net>"
 
 
 def test_a_cut_off_has_a_time_and_a_zone():

@@ -194,6 +194,18 @@ def test_restoring_in_a_closed_issue_offers_the_paper_again_and_leaves_the_old_r
     assert verbs() == ["hide", "restore"]
 
 
+def test_what_came_for_its_pin_and_was_hidden_comes_as_restored_and_names_no_pin():
+    (row,) = offered("Robots that walk")
+    issues.close(now=NOW)
+    pinned = curation.pin_paper(row.paper, scope=PinScope.EVERYONE, by=BY, now=NOW)
+    curation.hide(pinned, by=BY, now=NOW)
+    again = curation.restore(pinned, by=BY, now=NOW)
+    issues.gather(now=NOW)
+    again.refresh_from_db()
+    assert (again.pin, again.reasons) == (PinScope.NONE, [AgainReason.RESTORED])
+    assert again.why == "held back at first, restored by the editors"
+
+
 def test_a_paper_hidden_in_an_earlier_issue_is_restored_before_it_is_pinned():
     (row,) = offered("Robots that walk")
     curation.hide(row, by=BY, now=NOW)

@@ -8,6 +8,7 @@ import pytest
 
 from newsletter import acts, curation, editions, issues
 from newsletter.delivery.audit import audit
+from newsletter.issues.sums import edition_key
 from newsletter.models import (
     Act,
     AgainReason,
@@ -60,8 +61,8 @@ class Days:
         issues.close(now=self.now + timedelta(hours=1))
         editions.plan(now=self.now.replace(hour=8) - timedelta(minutes=5))
         pending = Delivery.objects.filter(state="PENDING")
-        pending.filter(subscriber__in=but).update(state="FAILED", as_of=self.now)
-        pending.update(state="SENT", as_of=self.now)
+        pending.filter(subscriber__in=but).update(state="FAILED", as_of=self.now, attempts=1, reason="SMTP 550")
+        pending.update(state="SENT", as_of=self.now, settled_at=self.now)
         self.now += timedelta(days=1)
 
 
@@ -144,7 +145,8 @@ def test_who_had_both_before_is_no_finding_and_who_gets_one_again_is(days, place
     days.end()
     copy = Delivery.objects.filter(subscriber=reader).latest("upto")
     candidate = Candidate.objects.filter(paper=other).latest("id")
-    again = Edition.objects.create(key="k", picks=[[candidate.pk, other.pk, days.interest.pk, ""]], created_at=days.now)
+    picks = [[candidate.pk, other.pk, days.interest.pk, ""]]
+    again = Edition.objects.create(key=edition_key(picks), picks=picks, created_at=days.now)
     Delivery.objects.filter(pk=copy.pk).update(edition=again)
     assert {finding.invariant for finding in audit().findings} == {1}
 

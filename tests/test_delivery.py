@@ -42,6 +42,8 @@ def data(settings, tmp_path):
 class Wire:
     """A transport in memory. `before(mail)` runs before each begin, `after(mail)` once the mail has left."""
 
+    signs = together = False
+
     def __init__(self, before=lambda mail: None, after=lambda mail: None):
         self.mails, self.before, self.after = [], before, after
 
@@ -88,7 +90,7 @@ def test_a_digest_becomes_a_whole_file_in_the_outbox_and_its_row_is_sent(data):
     message = message_from_bytes(Path(path).read_bytes(), policy=policy)
     assert message["Message-ID"] == f"<{row.public_id}@paperround.example.org>"
     assert message["To"] == row.subscriber.address
-    assert re.match(r"<https?://\S+/unsubscribe/\S+>", message["List-Unsubscribe"])
+    assert re.match(r"<https?://\S+/u/\S+>", message["List-Unsubscribe"])
     assert message["List-Id"] == "Paper Round <digest.paperround.example.org>"
     assert message["From"] == "Paper Round <digest@paperround.example.org>"
     assert message["Date"].datetime == NOW
@@ -231,15 +233,14 @@ def test_a_copy_whose_only_pick_was_hidden_is_cancelled_as_empty(wire):
 
 def test_one_row_that_cannot_be_written_spoils_no_other(wire, monkeypatch):
     broken, *_ = digests(readers(3), edition())
-    write = editions.write
+    copies_of = editions.copies_of
 
-    def write_many(rows, *, as_of):
+    def breaking(rows, *, as_of):
         if broken in rows:
             raise KeyError("template")
-        return {row.pk: write(row, as_of=as_of) for row in rows}
+        return copies_of(rows, as_of=as_of)
 
-    monkeypatch.setattr(editions, "write_many", write_many)
-    monkeypatch.setattr(editions, "write", lambda row, *, as_of: write_many([row], as_of=as_of)[row.pk])
+    monkeypatch.setattr(editions, "copies_of", breaking)
     report = delivery.send(now=NOW)
     assert (report.sent, report.waiting) == (2, 1)
     broken.refresh_from_db()
@@ -408,8 +409,8 @@ def test_the_server_gets_the_bytes_as_they_were_built(settings):
     assert server.connections == 1, "one connection carries the slice"
     for row in Delivery.objects.select_related("subscriber"):
         [content] = [content for recipient, content in server.mails if recipient == row.subscriber.address]
-        message = editions.write(row, as_of=NOW)
-        assert content == delivery.copies.compose(row, message, as_of=NOW).wire
+        copy = delivery.copies.write([row], as_of=NOW)[row.pk]
+        assert content == delivery.copies.compose(row, copy, as_of=NOW).wire
 
 
 def test_a_line_that_begins_with_a_dot_arrives_as_it_left():

@@ -1,14 +1,17 @@
 """django-anymail behind the transport's interface: every row of the outcome table, against a server that answers so."""
 
 import socket
+import ssl
 import threading
 import time
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+import requests
 from delivery_rows import NOW, digests, edition, readers
 from django.core import mail as django_mail
+from urllib3.exceptions import MaxRetryError
 from werkzeug import Response
 
 from newsletter import delivery
@@ -44,7 +47,7 @@ def test_the_provider_gets_the_same_mail_with_its_list_headers_and_the_copy_s_id
     assert message.to == [row.subscriber.address]
     headers = message.extra_headers
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "/unsubscribe/" in headers["List-Unsubscribe"]
+    assert "/u/" in headers["List-Unsubscribe"]
     assert headers["Message-ID"] == f"<{row.public_id}@paperround.example.org>"
     assert headers["Auto-Submitted"] == "auto-generated"
     assert [kind for _, kind in message.alternatives] == ["text/html"]
@@ -121,6 +124,33 @@ def test_a_provider_that_does_not_answer_the_phone_has_taken_nothing(settings):
     digests(readers(2), edition())
     assert delivery.send(now=NOW).stopped == "NO CONNECTION"
     assert set(Delivery.objects.values_list("state", "attempts")) == {("PENDING", 0)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "PENDING"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "PENDING"),
+        ("[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] decryption failed or bad record mac", "UNCERTAIN"),
+        ("EOF occurred in violation of protocol", "UNCERTAIN"),
+    ],
+)
+def test_a_fault_of_tls_is_no_proof_that_nothing_left_unless_it_was_in_the_handshake(fault, expected, api, monkeypatch):
+    def broken(*args, **kwargs):
+        raise requests.exceptions.SSLError(MaxRetryError(None, "/emails", ssl.SSLError(1, fault)))
+
+    monkeypatch.setattr("requests.Session.request", broken)
+    digests(readers(1), edition())
+    delivery.send(now=NOW)
+    assert outcome()[0] == expected
+
+
+@pytest.mark.parametrize("asked", ["1e999", "99999999999", "nan"])
+def test_a_retry_after_beyond_all_calendars_is_still_a_refusal(asked, api):
+    api.respond_with_json({"message": "slow down"}, status=429, headers={"Retry-After": asked})
+    digests(readers(1), edition())
+    assert delivery.send(now=NOW).stopped == "HTTP 429"
+    assert outcome() == ("PENDING", "HTTP 429", 0)
 
 
 def test_a_postmark_key_may_be_called_api_key():

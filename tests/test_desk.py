@@ -18,6 +18,7 @@ from django.utils import timezone
 from newsletter import issues, tasks
 from newsletter.desk import unfold_settings
 from newsletter.matching import query
+from newsletter.matching.compiled import compiled
 from newsletter.models import (
     Act,
     Alias,
@@ -289,11 +290,16 @@ def test_a_preview_of_nobody_or_of_a_broken_query_says_so(desk, shop):
         assert desk.get(f"/desk/issue/preview/mail/?{chosen}").status_code == 404
 
 
+def test_the_preview_is_dark_where_that_was_chosen(desk, shop):
+    assert "@media not all{" in text(desk.get("/desk/issue/preview/mail/"))
+    assert "@media all{" in text(desk.get("/desk/issue/preview/mail/?dark=1"))
+
+
 def test_the_previewed_mail_runs_nothing_and_holds_no_readers_token(desk, shop):
     mail = desk.get(f"/desk/issue/preview/mail/?reader={shop.reader.public_id}")
     assert mail["Content-Security-Policy"].startswith("default-src 'none'") and "sandbox" in mail["Content-Security-Policy"]
     assert mail["X-Frame-Options"] == "SAMEORIGIN"
-    assert "/unsubscribe/" not in text(mail) and "/preferences/" not in text(mail)
+    assert "/u/" not in text(mail) and "/preferences/" not in text(mail)
 
 
 def test_the_desk_has_its_own_policy_and_the_login_too(desk):
@@ -384,7 +390,8 @@ def topic_form(**values) -> dict[str, str]:
 def test_a_topic_is_added_in_canonical_form_and_the_act_is_recorded(desk, shop):
     answer = desk.post(reverse("admin:newsletter_interest_add"), topic_form(query="robots  AND  WALK"))
     assert answer.status_code == 302
-    assert Interest.objects.get(slug="walking").query == query.parse("robots AND walk").canonical
+    topic = Interest.objects.get(slug="walking")
+    assert topic.query == query.parse("robots AND walk").canonical and topic.compiled == compiled(query.parse(topic.query))
     act = Act.objects.get()
     assert (act.actor, act.verb) == ("mara", "add interest") and "query" in act.details["fields"]
 

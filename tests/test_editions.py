@@ -4,12 +4,9 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
-from hypothesis import given
-from hypothesis import strategies as st
 from issue_rows import DAY, MONDAY, paper, reader, sight
 
 from newsletter import editions, issues
-from newsletter.editions import Hit, Offer, choose
 from newsletter.models import Candidate, Delivery, Edition, Issue, PinScope, Run, Subscriber
 
 pytestmark = pytest.mark.django_db
@@ -279,42 +276,17 @@ def test_queries_do_not_grow_with_the_readers(django_assert_max_num_queries):
         assert editions.plan(now=MONDAY + SEVEN).prepared == 40
 
 
-_OFFERS = st.lists(
-    st.builds(
-        Offer,
-        candidate=st.integers(1, 10_000),
-        paper=st.integers(1, 10_000),
-        trend=st.floats(0, 12),
-        hits=st.dictionaries(st.integers(1, 5), st.builds(Hit, st.floats(0.01, 1), st.just("why")), max_size=3),
-        pinned=st.booleans(),
-        late=st.booleans(),
-    ),
-    max_size=40,
-    unique_by=lambda offer: offer.candidate,
-)
-
-
-@given(offers=_OFFERS, limit=st.integers(3, 25))
-def test_choose_keeps_its_promises(offers, limit):
-    choice = choose(offers, limit=limit)
-    known = {offer.candidate: offer for offer in offers}
-    chosen = [known[pick.candidate] for pick in choice.picks]
-    assert len(chosen) == len({offer.candidate for offer in chosen}) <= limit
-    assert bool(chosen) == any(offer.hits for offer in offers)
-    if chosen:
-        pins = [offer.pinned for offer in chosen]
-        assert pins == sorted(pins, reverse=True) or sum(offer.pinned for offer in offers) > 3
-        assert len(chosen) + choice.more == len(offers)
-    assert choose(list(reversed(offers)), limit=limit) == choice
-
-
-@given(offers=_OFFERS, limit=st.integers(3, 25))
-def test_no_interest_holds_more_than_half_while_another_has_papers_left(offers, limit):
-    plain = [Offer(candidate=o.candidate, paper=o.paper, trend=o.trend, hits=o.hits) for o in offers if o.hits]
-    choice = choose(plain, limit=limit)
-    taken = {pick.candidate for pick in choice.picks}
-    held = [pick.interest for pick in choice.picks]
-    left = {offer.best()[0] for offer in plain if offer.candidate not in taken}
-    for interest in set(held):
-        if held.count(interest) > -(-limit // 2):
-            assert not left - {interest}
+def test_the_plan_is_the_preview_though_a_twin_of_both_lies_before_the_window():
+    words = [f"w{number}" for number in range(50)]
+    at = [MONDAY, MONDAY + DAY]
+    both, late = reader("robot", at=at[0]), reader("robot", at=at[0] + timedelta(hours=2))
+    paper("robot between", at=at[0], abstract=" ".join(words[4:44]))
+    issues.close(now=at[0] + timedelta(hours=1))
+    for start in (0, 8):
+        paper(f"robot {start}", at=at[1], abstract=" ".join(words[start : start + 40]))
+    issues.close(now=at[1] + timedelta(hours=1))
+    Subscriber.objects.update(next_slot_at=at[1] + timedelta(hours=4))
+    editions.plan(now=at[1] + timedelta(hours=4))
+    shown = {copy.subscriber_id: len(copy.edition.picks) for copy in Delivery.objects.select_related("edition")}
+    assert shown[late.pk] == 2 == editions.preview(queries=["robot"], now=at[1] + timedelta(hours=4))[-2].count
+    assert shown[both.pk] in {1, 2}

@@ -15,6 +15,7 @@ from django.db import connection
 
 from newsletter import editions, issues, subscribers
 from newsletter.delivery.audit import audit
+from newsletter.issues.sums import edition_key
 from newsletter.models import (
     Candidate,
     CandidateKind,
@@ -44,6 +45,7 @@ QUERIES = [(word, lambda words, w=word: w in words) for word in WORDS[:8]] + [
     ("compiler AND NOT graph", lambda words: "compiler" in words and "graph" not in words),
     ("fluid robot", lambda words: {"fluid", "robot"} <= words),
     ("is:trending", None),
+    ("quark upvotes>20", None),
 ]
 
 
@@ -57,6 +59,7 @@ class World:
         self.trending = Source.objects.create(slug="trending", name="Trending", kind="huggingface", is_trending=True)
         self.interests = [Interest.objects.create(query=editions.window.query_of(text).canonical) for text, _ in QUERIES]
         self.papers: list[Paper] = []
+        self.listed: list[Paper] = []
 
     def publish(self) -> None:
         """Some papers of the day; one in five is listed late, up to three days after its own day."""
@@ -74,11 +77,23 @@ class World:
 
     def trend(self) -> None:
         """A trending source lists a paper of the last days: it comes again to those who have not had it."""
+        Source.objects.filter(pk=self.trending.pk).update(outcome="FRESH", checked_at=self.now)
         if self.papers and self.dice.random() < 0.4:
             paper = self.dice.choice(self.papers[-25:])
-            paper.upvotes = self.dice.randint(5, 300)
-            paper.save(update_fields=["upvotes"])
-            self.sight(paper, self.trending)
+            self.vote(paper, self.dice.randint(5, 300))
+            self.listed.append(paper)
+
+    def rise(self) -> None:
+        """Votes of a paper that was listed multiply, or fall, and its card comes again: as a break-out, or come true."""
+        if self.listed and self.dice.random() < 0.5:
+            paper = self.dice.choice(self.listed[-12:])
+            self.vote(paper, int((paper.upvotes or 0) * self.dice.choice([0.5, 1.5, 5, 9])))
+
+    def vote(self, paper: Paper, upvotes: int) -> None:
+        paper.upvotes = upvotes
+        paper.save(update_fields=["upvotes"])
+        days = {"listed_on": self.now.date(), "seen_at": self.now}
+        Sighting.objects.update_or_create(source=self.trending, paper=paper, **days, defaults={"rank": 1, "upvotes": upvotes})
 
     def deliver(self) -> None:
         """What is due leaves: nine of ten accepted, one of them now and then without an answer."""
@@ -87,8 +102,13 @@ class World:
         for pk in due:
             roll = self.dice.random()
             fate["FAILED" if roll < 0.10 else "UNCERTAIN" if roll < 0.12 else "SENT"].append(pk)
+        ended = {
+            "SENT": {"settled_at": self.now},
+            "FAILED": {"settled_at": self.now, "reason": "SMTP 550", "attempts": 1},
+            "UNCERTAIN": {"reason": "IN_FLIGHT"},
+        }
         for state, ids in fate.items():
-            Delivery.objects.filter(id__in=ids).update(state=state, as_of=self.now, settled_at=self.now)
+            Delivery.objects.filter(id__in=ids).update(state=state, as_of=self.now, **ended[state])
 
     def move_house(self) -> None:
         """Every day some readers change zone, hour and days."""
@@ -138,6 +158,7 @@ def _live_a_year(world: World) -> None:
     while world.now < end:
         world.publish()
         world.trend()
+        world.rise()
         issues.gather(now=world.now)
         issues.close_due(now=world.now)
         if world.now.hour == 12 and world.dice.random() < 0.03:
@@ -201,6 +222,8 @@ def test_a_year_of_readers_repeats_nothing_and_loses_nothing():
     assert sum(len(windows) for windows in copies.values()) > READERS * DAYS / 12
     again = Candidate.objects.filter(kind=CandidateKind.AGAIN)
     assert again.count() > DAYS / 8 and Issue.objects.count() > DAYS
+    reasons = Counter(reason for row in again for reason in row.reasons)
+    assert min(reasons[name] for name in ("LISTED", "RISEN", "TRUE")) > 3
     assert _repeats(copies) == 0
     assert _lost(world, copies) == 0
     assert audit().findings == []
@@ -216,7 +239,8 @@ def test_the_oracle_sees_a_repeat_and_a_loss_when_there_is_one():
     later = issues.close(now=START + timedelta(hours=2))
     reader = Subscriber.objects.create(address="r@example.org", address_key="k", created_at=START)
     SubscriberInterest.objects.create(subscriber=reader, interest=world.interests[0], added_at=START)
-    edition = Edition.objects.create(key="k", picks=[[1, paper.pk, 1, ""]], created_at=START)
+    picks = [[1, paper.pk, 1, ""]]
+    edition = Edition.objects.create(key=edition_key(picks), picks=picks, created_at=START)
     rows = {"subscriber": reader, "kind": "DIGEST", "lane": 1, "edition": edition, "created_at": START, "state": "SENT"}
     run = Run.objects.create(stage="plan", as_of=START, started_at=START)
     first = Delivery.objects.create(

@@ -87,7 +87,8 @@ class World:
         rows = {paper.pk: paper for paper in Paper.objects.select_related("merged_into")}
         for copy in Delivery.objects.filter(state="PENDING").select_related("edition"):
             copy.state, copy.as_of = "FAILED" if self.dice.random() < 0.1 else "SENT", self.now.replace(hour=8)
-            copy.save(update_fields=["state", "as_of"])
+            copy.settled_at, copy.attempts, copy.reason = copy.as_of, 1, "SMTP 550" if copy.state == "FAILED" else ""
+            copy.save(update_fields=["state", "as_of", "settled_at", "attempts", "reason"])
             if copy.state == "FAILED":
                 continue
             had = self.held.setdefault(copy.subscriber_id, [])

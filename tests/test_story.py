@@ -95,7 +95,7 @@ def test_from_bytes_to_an_inbox_to_a_bounce_to_silence(client: Client):
     assert editions.plan(now=tomorrow).prepared == 0
     delivery.send(now=tomorrow)
     assert len(_outbox()) == mails
-    assert client.post(_link(digest, "unsubscribe"), {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert client.post(_link(digest, "u"), {"List-Unsubscribe": "One-Click"}).status_code == 200
 
 
 def _another(page):

@@ -485,6 +485,60 @@ def test_a_goodbye_and_an_alert_can_be_written(db):
     assert "A source is silent" in alert.subject and "nothing for two days" in alert.text
 
 
+OWN = {
+    Kind.EXPORT: ("export", Purpose.EXPORT, timedelta(minutes=30)),
+    Kind.ERASE: ("erase", Purpose.ERASE, timedelta(minutes=30)),
+    Kind.MOVE_NEW: ("move", Purpose.MOVE, timedelta(hours=24)),
+    Kind.MOVE_OLD: ("undo", Purpose.UNDO, timedelta(days=7)),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_fresh_link_works_for_one_purpose_and_as_long_as_its_mail_says(db, kind):
+    path, purpose, lifetime = OWN[kind]
+    row = joined()
+    mail = Delivery.objects.create(subscriber=row, kind=kind, lane=Lane.SERVICE, due_at=NOW, created_at=NOW, to_address=ADA)
+    said = subscribers.write(mail, as_of=NOW)
+    token = re.search(rf"/{path}/([\w.-]+)", said.text)[1]
+    assert token in said.html
+    ref = mail.public_id if kind in (Kind.MOVE_NEW, Kind.MOVE_OLD) else row.public_id
+    assert links.read(purpose, token, now=NOW + lifetime - timedelta(seconds=1)) == ref
+    with pytest.raises(links.Refused, match="EXPIRED"):
+        links.read(purpose, token, now=NOW + lifetime)
+    for other in set(Purpose) - {purpose}:
+        with pytest.raises(links.Refused, match="FORGED"):
+            links.read(other, token, now=NOW)
+    assert subscribers.write(mail, as_of=NOW) == said
+
+
+def test_a_mail_to_an_address_that_nobody_confirmed_holds_nothing_that_was_typed(db):
+    row = joined("Buy+my-robots@example.org", queries=("cheap robots",))
+    mail = Delivery.objects.create(
+        subscriber=row, kind=Kind.MOVE_NEW, lane=Lane.SERVICE, due_at=NOW, created_at=NOW, to_address="victim@example.net"
+    )
+    said = subscribers.write(mail, as_of=NOW)
+    for part in (said.subject, said.text, said.html):
+        assert not re.search("robots|buy|victim", part, re.IGNORECASE)
+
+
+def test_the_old_address_learns_where_the_papers_go_but_not_the_whole_address(db):
+    row = joined("ada.lovelace@engines.example.net")
+    mail = Delivery.objects.create(
+        subscriber=row, kind=Kind.MOVE_OLD, lane=Lane.SERVICE, due_at=NOW, created_at=NOW, to_address="old@example.org"
+    )
+    said = subscribers.write(mail, as_of=NOW)
+    assert "a•••@e•••.net" in said.text and "lovelace" not in said.text + said.html and "engines" not in said.text + said.html
+
+
+def test_a_letter_is_written_in_its_readers_language(db):
+    row = joined()
+    Subscriber.objects.update(locale="de")
+    mail = Delivery.objects.create(subscriber=row, kind=Kind.ERASE, lane=Lane.SERVICE, due_at=NOW, created_at=NOW, to_address=ADA)
+    mail.refresh_from_db()
+    said = subscribers.write(mail, as_of=NOW)
+    assert said.subject == "Ihre Daten bei Paper Round löschen" and "1. März 2027, 12:30 Uhr UTC" in said.text
+
+
 def test_a_mail_to_an_erased_reader_is_not_written(db):
     ask()
     reader().delete()

@@ -21,16 +21,28 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from newsletter.delivery import ledger
+from newsletter.delivery.detour import Way, down_since
 from newsletter.delivery.journal import DeadJournal, Journal, take
 from newsletter.delivery.ledger import Outcome
 from newsletter.delivery.outbox import Outbox
 from newsletter.delivery.provider import Provider
+from newsletter.delivery.retention import prune, prune_runs
 from newsletter.delivery.slices import Slice
 from newsletter.delivery.smtp import Smtp
 from newsletter.delivery.transport import Configuration, Transport
 from newsletter.models import DeliveryState
 
-__all__ = ["Configuration", "RecoverReport", "SendReport", "recover", "send", "transport_of"]
+__all__ = [
+    "Configuration",
+    "RecoverReport",
+    "SendReport",
+    "down_since",
+    "prune",
+    "prune_runs",
+    "recover",
+    "send",
+    "transport_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +51,10 @@ _SETTLE_WAITS_S = (0.2, 1.0, 3.0, 10.0, 20.0)
 
 @dataclass
 class SendReport:
-    """Rows by what came of them. waiting: PENDING again. files: of an outbox. stopped: why the run ended early, or ""."""
+    """Rows by what came of them. waiting: PENDING again. files: of an outbox. stopped: why the run ended early, or "".
+
+    second: of those sent, by MAIL_URL_2.
+    """
 
     sent: int = 0
     failed: int = 0
@@ -48,10 +63,12 @@ class SendReport:
     waiting: int = 0
     files: list[str] = field(default_factory=list)
     stopped: str = ""
+    second: int = 0
 
-    def add(self, part: Slice) -> None:
+    def add(self, part: Slice, *, second: bool = False) -> None:
         counts = Counter(outcome.state for outcome in part.outcomes.values())
         self.sent += counts[DeliveryState.SENT]
+        self.second += counts[DeliveryState.SENT] if second else 0
         self.failed += counts[DeliveryState.FAILED]
         self.cancelled += counts[DeliveryState.CANCELLED]
         self.uncertain += counts[DeliveryState.UNCERTAIN]
@@ -83,7 +100,7 @@ def send(
     """
     report = SendReport()
     try:
-        transport = transport_of(settings.MAIL_URL)
+        way = Way(transport_of, now=now)
     except Configuration as error:
         logger.error("nothing is sent: %s", error.reason)
         report.stopped = error.reason
@@ -96,18 +113,21 @@ def send(
             if seconds is not None and elapsed_s >= seconds:
                 break
             size = ledger.SLICE if limit is None else min(ledger.SLICE, limit - claimed)
-            part = _claimed(size, now + timedelta(seconds=elapsed_s), clock, journal, transport)
+            part = _claimed(size, now + timedelta(seconds=elapsed_s), clock, journal, way.transport)
             if not part.rows:
                 break
             claimed += len(part.rows)
             _send(part, journal)
-            report.add(part)
+            report.add(part, second=way.second)
+            if way.turned(part, at=part.now()):
+                report.stopped = ""
+                continue
             if report.stopped or not _moved(part):
                 break
         settled = True
     finally:
         journal.close(keep=not settled)
-        transport.close()
+        way.close()
     if report.stopped:
         logger.error("sending stopped: %s", report.stopped)
     return report

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import parseaddr
+from functools import lru_cache
+from typing import TypeAlias
 
 from django.conf import settings
 
@@ -18,12 +20,15 @@ logger = logging.getLogger(__name__)
 DIGESTS = {Kind.DIGEST, Kind.TEST}
 
 
-def write(rows: Sequence[Delivery], *, as_of: datetime) -> dict[int, mail.Message | Exception | None]:
-    """Delivery id -> its message, None for a copy left empty, or what went wrong. One broken row spoils no other."""
+Content: TypeAlias = mail.Message | mail.Copy
+
+
+def write(rows: Sequence[Delivery], *, as_of: datetime) -> dict[int, Content | Exception | None]:
+    """Delivery id -> what it says, None for a copy left empty, or what went wrong. One broken row spoils no other."""
     digests = [row for row in rows if row.kind in DIGESTS]
-    written: dict[int, mail.Message | Exception | None] = {}
+    written: dict[int, Content | Exception | None] = {}
     try:
-        written |= editions.write_many(digests, as_of=as_of) if digests else {}
+        written |= editions.copies_of(digests, as_of=as_of) if digests else {}
     except Exception:
         logger.exception("digests of a slice could not be written together; trying one by one")
     for row in rows:
@@ -32,18 +37,18 @@ def write(rows: Sequence[Delivery], *, as_of: datetime) -> dict[int, mail.Messag
     return written
 
 
-def _write_one(row: Delivery, *, as_of: datetime) -> mail.Message | Exception | None:
+def _write_one(row: Delivery, *, as_of: datetime) -> Content | Exception | None:
     try:
-        return editions.write(row, as_of=as_of) if row.kind in DIGESTS else subscribers.write(row, as_of=as_of)
+        return editions.copies_of([row], as_of=as_of)[row.pk] if row.kind in DIGESTS else subscribers.write(row, as_of=as_of)
     except Exception as error:
         logger.exception("delivery %s could not be written", row.public_id)
         return error
 
 
-def compose(row: Delivery, message: mail.Message, *, as_of: datetime) -> Mail:
-    """The bytes on the wire. The same row written again has the same Message-ID."""
+def compose(row: Delivery, content: Content, *, as_of: datetime, sign: bool = True) -> Mail:
+    """The bytes on the wire. The same row written again has the same Message-ID. sign: by our key, where there is one."""
     from_header = settings.MAIL_FROM if row.kind in DIGESTS else settings.SERVICE_FROM
-    domain = parseaddr(settings.MAIL_FROM)[1].rpartition("@")[2]
+    domain = _address(settings.MAIL_FROM).rpartition("@")[2]
     leave_url = _leave_url(row)
     envelope = mail.Envelope(
         to=recipient(row),
@@ -57,15 +62,18 @@ def compose(row: Delivery, message: mail.Message, *, as_of: datetime) -> Mail:
         feedback_id=f"{row.upto or 0}:{row.kind.lower()}:{row.lane}:paperround",
         text_only=bool(row.subscriber and row.subscriber.text_only),
     )
+    wire = content.wire(envelope) if isinstance(content, mail.Copy) else mail.to_wire(content, envelope)
     return Mail(
         ref=row.public_id,
-        sender=parseaddr(from_header)[1],
+        sender=_return_path(row) or _address(from_header),
         to=envelope.to,
-        message=message,
-        wire=mail.to_wire(message, envelope),
+        wire=_signed(wire) if sign and settings.DKIM_KEY else wire,
         as_of=as_of,
-        text_only=envelope.text_only,
     )
+
+
+def _signed(wire: bytes) -> bytes:
+    return mail.Signer(settings.DKIM_KEY, settings.DKIM_SELECTOR, settings.DKIM_DOMAIN).signed(wire)
 
 
 def recipient(row: Delivery) -> str:
@@ -77,4 +85,14 @@ def _leave_url(row: Delivery) -> str | None:
     """Digests come from a list that can be left; a service mail does not, so it offers no such thing."""
     if row.kind not in DIGESTS or row.subscriber is None:
         return None
-    return links.absolute(f"/unsubscribe/{links.token(links.Purpose.UNSUBSCRIBE, row.subscriber.public_id)}")
+    return links.absolute(links.leave_path(row.subscriber.leave_id))
+
+
+def _return_path(row: Delivery) -> str:
+    """Where bounces of this mail go: an address that names the delivery, signed. Providers put their own in its place."""
+    return f"{links.return_path(row.public_id)}@{settings.BOUNCE_DOMAIN}" if settings.BOUNCE_DOMAIN else ""
+
+
+@lru_cache(maxsize=16)
+def _address(header: str) -> str:
+    return parseaddr(header)[1]

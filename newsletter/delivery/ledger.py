@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
 
 from newsletter import subscribers
-from newsletter.models import Delivery, DeliveryState, Issue, Subscriber, Suppression
+from newsletter.models import Delivery, DeliveryState, Issue, Kind, Subscriber, Suppression
 
 SLICE = 64
 LEASE = timedelta(seconds=60)
@@ -105,7 +105,8 @@ def read(rows: Sequence[Delivery]) -> Reading:
 
 
 def address_key(row: Delivery) -> str:
-    if row.subscriber:
+    """Of the address it goes to: the reader's own, but of a move the one that is left or not yet theirs."""
+    if row.subscriber and row.kind not in (Kind.MOVE_NEW, Kind.MOVE_OLD):
         return row.subscriber.address_key
     return subscribers.address_key(row.to_address) if row.to_address else ""
 

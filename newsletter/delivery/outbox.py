@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from newsletter.delivery.transport import Accepted, Configuration, Mail
+from newsletter.delivery.transport import Accepted, Begin, Configuration, Done, Mail, one_by_one
 
 
 class Outbox:
     """Files named like 20261122-063005_<public id>.eml, whole or not there at all."""
+
+    signs = together = False
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -29,6 +31,9 @@ class Outbox:
             raise
         part.replace(path)
         return Accepted(where=str(path))
+
+    def send_together(self, mails: Iterator[Mail], begin: Begin, done: Done) -> None:
+        one_by_one(self, mails, begin, done)
 
     def close(self) -> None:
         """Nothing is open between two mails."""

@@ -10,16 +10,28 @@ from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError
 
-from newsletter import subscribers
+from newsletter import mail, subscribers
 from newsletter.delivery import copies, ledger
 from newsletter.delivery.journal import Journal
 from newsletter.delivery.ledger import LEASE, Outcome, Reading
-from newsletter.delivery.transport import Configuration, Mail, Permanent, Transient, Transport, Uncertain, Unreachable
+from newsletter.delivery.transport import (
+    Accepted,
+    Configuration,
+    Mail,
+    Permanent,
+    Result,
+    Throttled,
+    Transient,
+    Transport,
+    Uncertain,
+    Unreachable,
+)
 from newsletter.models import Delivery, DeliveryState, Kind, Subscriber
 
 logger = logging.getLogger(__name__)
 
 _FRESH_S = 1.0
+_REASON_CHARACTERS = 120  # the room of Delivery.reason
 _BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 _UNTOUCHED = Outcome(state=DeliveryState.PENDING)
 
@@ -50,6 +62,7 @@ class Slice:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     stopped: str = ""
+    down: bool = False
     _begun: set[int] = field(default_factory=set)
     _reading: Reading = field(default_factory=lambda: Reading({}, []))
     _read_s: float = 0.0
@@ -57,14 +70,18 @@ class Slice:
     def send(self) -> None:
         """Sends what may leave. Afterwards, also after an exception, `outcomes` names every row.
 
-        `stopped` says why the run must not go on: the remedy of a wrong configuration, or that nobody answers.
+        `stopped` says why the run must not go on: the remedy of a wrong configuration, or that nobody answers. `down`:
+        no mail can leave this way for now, where another may.
         """
         try:
             self._read()
-            for row, mail in self._written():
-                if self.stopped:
-                    break
-                self._transmit(row, mail)
+            if self.transport.together:
+                self._transmit_together()
+            else:
+                for row, finished in self._written():
+                    if self.stopped:
+                        break
+                    self._transmit(row, finished)
         except _LeaseOver:
             logger.warning("a slice outlived its lease of %s; the rest goes back", LEASE)
         finally:
@@ -89,10 +106,10 @@ class Slice:
                 elif isinstance(message, Exception):
                     raise message
                 else:
-                    yield row, copies.compose(row, message, as_of=self.as_of)
+                    yield row, copies.compose(row, message, as_of=self.as_of, sign=not self.transport.signs)
             except Exception as error:
                 logger.error("delivery %s could not be composed: %s", row.public_id, type(error).__name__)
-                self.outcomes[row.pk] = self._again(row, f"WRITE {type(error).__name__}")
+                self.outcomes[row.pk] = self._again(row, f"WRITE {mail.fault(error)}"[:_REASON_CHARACTERS])
 
     def _keep(self, row: Delivery, refused: Outcome | None) -> bool:
         if refused:
@@ -124,19 +141,51 @@ class Slice:
         self.journal.begin(row.pk)
         self._begun.add(row.pk)
 
-    def _transmit(self, row: Delivery, mail: Mail) -> None:
+    def _transmit(self, row: Delivery, finished: Mail) -> None:
         try:
-            accepted = self.transport.send(mail, lambda: self._begin(row))
-        except _Unwanted as unwanted:
-            self.outcomes[row.pk] = unwanted.outcome
-            return
+            result: Result = self.transport.send(finished, lambda: self._begin(row))
         except (_LeaseOver, DatabaseError):
             raise
         except Exception as error:
-            outcome = self._meaning(row, error)
-        else:
-            outcome = Outcome(state=DeliveryState.SENT, provider_id=accepted.provider_id)
-            self.files += [accepted.where] if accepted.where else []
+            result = error
+        self._done(row, result)
+
+    def _transmit_together(self) -> None:
+        """Nothing more is begun once a mail has met what ends the slice; what is on its way still ends with its outcome."""
+        rows: dict[str, Delivery] = {}
+        ends: list[Exception] = []
+
+        def coming() -> Iterator[Mail]:
+            for row, finished in self._written():
+                if self.stopped or ends:
+                    return
+                rows[finished.ref] = row
+                yield finished
+
+        def begin(finished: Mail) -> None:
+            if self.stopped or ends:
+                raise _Unwanted(_UNTOUCHED)
+            self._begin(rows[finished.ref])
+
+        def done(finished: Mail, result: Result) -> None:
+            if isinstance(result, _LeaseOver | DatabaseError):
+                ends.append(result)
+                result = _Unwanted(_UNTOUCHED)
+            self._done(rows[finished.ref], result)
+
+        self.transport.send_together(coming(), begin, done)
+        if ends:
+            raise ends[0]
+
+    def _done(self, row: Delivery, result: Result) -> None:
+        match result:
+            case Accepted():
+                outcome = Outcome(state=DeliveryState.SENT, provider_id=result.provider_id)
+                self.files += [result.where] if result.where else []
+            case _Unwanted():
+                outcome = result.outcome
+            case _:
+                outcome = self._meaning(row, result)
         self.outcomes[row.pk] = outcome
         if row.pk in self._begun:
             self.journal.done(row.pk, outcome.plain())
@@ -144,14 +193,14 @@ class Slice:
     def _meaning(self, row: Delivery, error: Exception) -> Outcome:
         match error:
             case Unreachable():
-                self.stopped = error.reason
+                self.stopped, self.down = error.reason, not isinstance(error, Throttled)
                 return Outcome(state=DeliveryState.PENDING, reason=error.reason, due_at=self._later(error.retry_after_s, 0))
             case Transient():
                 return self._again(row, error.reason, error.retry_after_s)
             case Permanent():
                 return Outcome(state=DeliveryState.FAILED, reason=error.reason, tried=True)
             case Configuration():
-                self.stopped = error.reason
+                self.stopped, self.down = error.reason, True
                 return Outcome(state=DeliveryState.PENDING, reason="CONFIGURATION")
             case Uncertain():
                 return Outcome(state=DeliveryState.UNCERTAIN, reason=error.reason, tried=True)

@@ -1,17 +1,25 @@
-"""`smtp://USER:PASSWORD@HOST:PORT?starttls=1` and `smtps://...`: one connection a run, a broken one replaced."""
+"""`smtp://USER:PASSWORD@HOST:PORT?starttls=1` and `smtps://...`: kept connections, a broken one replaced."""
 
 from __future__ import annotations
 
-import re
-import smtplib
-import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TypeAlias
 from urllib.parse import SplitResult, parse_qs, unquote
 
-from newsletter.delivery.transport import Accepted, Configuration, Mail, Permanent, Transient, Uncertain, Unreachable
+from newsletter.delivery.line import Line, Server
+from newsletter.delivery.transport import (
+    Accepted,
+    Begin,
+    Configuration,
+    Done,
+    Mail,
+    Result,
+)
 
-_DEFAULT_TIMEOUT_S = 30.0
+_CONNECTIONS_AT_MOST = 20  # what a big receiver takes from one sender at once; most relays allow fewer
 
 
 class Smtp:
@@ -19,143 +27,127 @@ class Smtp:
 
     4xx -> Transient, 5xx -> Permanent, cut after DATA began -> Uncertain, nobody there -> Unreachable. A refused
     log-in, or a sender that the server does not take, is Configuration: it would be the same for every mail.
-    Query: starttls=1, timeout=SECONDS for each answer of the server.
+    Query: starttls=1, ca=FILE to trust besides the system's, timeout=SECONDS for each answer of the server,
+    connections=NUMBER used side by side, messages=NUMBER after which a connection is made anew.
     """
 
+    signs = False
+
     def __init__(self, url: SplitResult) -> None:
-        options = {name: values[-1] for name, values in parse_qs(url.query).items()}
-        if unknown := options.keys() - {"starttls", "timeout"}:
-            raise Configuration(f"MAIL_URL: {min(unknown)} is no option of smtp; starttls=1 and timeout=SECONDS are")
-        self._host = url.hostname or ""
-        self._tls = url.scheme == "smtps"
-        self._port = url.port or (465 if self._tls else 587 if options.get("starttls") == "1" else 25)
-        self._starttls = options.get("starttls") == "1"
-        self._user, self._password = unquote(url.username or ""), unquote(url.password or "")
-        try:
-            self._timeout_s = float(options.get("timeout", _DEFAULT_TIMEOUT_S))
-        except ValueError:
-            raise Configuration("MAIL_URL: timeout is a number of seconds, as in timeout=30") from None
-        self._connection: smtplib.SMTP | None = None
+        server, connections = _server(url)
+        self._lines = [Line(server) for _ in range(connections)]
+        self.together = connections > 1
 
     def send(self, mail: Mail, begin: Callable[[], None]) -> Accepted:
-        recipient = _ascii(mail.to)
-        connection = self._addressed(mail.sender, recipient)
-        try:
-            begin()
-        except BaseException:
-            self._reset(0)
-            raise
-        return self._data(connection, mail.wire)
+        return self._lines[0].send(mail, begin)
+
+    def send_together(self, mails: Iterator[Mail], begin: Begin, done: Done) -> None:
+        """A thread for each connection does nothing but talk to the server; before DATA it asks for `begin` and waits."""
+        news: SimpleQueue[_Asked | _Ended] = SimpleQueue()
+        free, busy = list(self._lines), 0
+        with ThreadPoolExecutor(len(free), "smtp") as threads:
+            try:
+                while True:
+                    while free and (mail := next(mails, None)) is not None:
+                        threads.submit(_carry, free.pop(), mail, news)
+                        busy += 1
+                    if not busy:
+                        return
+                    match news.get():
+                        case _Asked(mail, answer):
+                            _ask(begin, mail, answer)
+                        case _Ended(line, mail, result):
+                            free.append(line)
+                            busy -= 1
+                            done(mail, result)
+            finally:
+                _dismiss(busy, news)
 
     def close(self) -> None:
-        if self._connection:
-            with suppress(OSError):
-                self._connection.quit()
-            self._drop()
-
-    def _addressed(self, sender: str, recipient: str) -> smtplib.SMTP:
-        """A connection that has taken sender and recipient. An idle one may have died: then once more with a new one."""
-        reused = self._connection is not None
-        try:
-            return self._address(self._connection or self._connect(), sender, recipient)
-        except OSError as error:  # smtplib's own errors are OSErrors too
-            self._drop()
-            if not reused:
-                raise Unreachable(f"SMTP {type(error).__name__}") from error
-        return self._addressed(sender, recipient)
-
-    def _address(self, connection: smtplib.SMTP, sender: str, recipient: str) -> smtplib.SMTP:
-        code, text = connection.mail(sender)
-        if code >= 500 and code != 552:
-            self._reset(code)
-            raise Configuration(f"The mail server does not take the sender of MAIL_FROM ({_reason(code, text)}); check the two")
-        self._check(code, text)
-        self._check(*connection.rcpt(recipient))
-        return connection
-
-    def _data(self, connection: smtplib.SMTP, wire: bytes) -> Accepted:
-        try:
-            code, text = connection.data(wire)
-        except smtplib.SMTPDataError as error:  # refused before the content
-            code, text = error.smtp_code, _bytes(error.smtp_error)
-        except OSError as error:
-            self._drop()
-            raise Uncertain(f"CUT {type(error).__name__}") from error
-        self._check(code, text)
-        return Accepted()
-
-    def _check(self, code: int, text: bytes) -> None:
-        """Raises what an answer outside 2xx means, with the connection ready for the next mail."""
-        if 200 <= code < 300:
-            return
-        self._reset(code)
-        if code < 0:
-            raise smtplib.SMTPServerDisconnected("no answer")
-        raise (Permanent if code >= 500 else Transient)(_reason(code, text))
-
-    def _reset(self, code: int) -> None:
-        if code == 421 or code < 0:
-            self._drop()
-        elif self._connection:
-            try:
-                self._connection.rset()
-            except OSError:
-                self._drop()
-
-    def _drop(self) -> None:
-        if self._connection:
-            self._connection.close()
-            self._connection = None
-
-    def _connect(self) -> smtplib.SMTP:
-        try:
-            if self._tls:
-                made: smtplib.SMTP = smtplib.SMTP_SSL(
-                    self._host, self._port, timeout=self._timeout_s, context=ssl.create_default_context()
-                )
-            else:
-                made = smtplib.SMTP(self._host, self._port, timeout=self._timeout_s)
-            self._connection = made
-            if self._starttls:
-                made.starttls(context=ssl.create_default_context())
-            if self._user:
-                made.login(self._user, self._password)
-            made.ehlo_or_helo_if_needed()
-        except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError, ssl.SSLCertVerificationError) as error:
-            self._drop()
-            raise _misconfigured(error) from error
-        except smtplib.SMTPException as error:
-            self._drop()
-            code = f" {error.smtp_code}" if isinstance(error, smtplib.SMTPResponseException) else f" {type(error).__name__}"
-            raise Unreachable(f"SMTP{code}") from error
-        return made
+        for line in self._lines:
+            line.close()
 
 
-def _misconfigured(error: Exception) -> Exception:
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        if 400 <= error.smtp_code < 500:
-            return Unreachable(f"SMTP {error.smtp_code}")
-        return Configuration("MAIL_URL: the mail server refuses user or password; write them as in smtp://USER:PASSWORD@HOST")
-    if isinstance(error, ssl.SSLError):
-        return Configuration("MAIL_URL: the mail server's certificate is not valid for its name; check the host")
-    return Configuration("MAIL_URL: the mail server offers no STARTTLS or no log-in; drop starttls=1 or user")
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A thread waits for the answer: its server has taken the recipient, the next act is DATA."""
+
+    mail: Mail
+    answer: Future[None]
 
 
-def _ascii(address: str) -> str:
-    """The address as the envelope takes it: the domain in its ASCII form. Raises Permanent where that is not enough."""
-    local, _, domain = address.rpartition("@")
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    line: Line
+    mail: Mail
+    result: Result
+
+
+_News: TypeAlias = "SimpleQueue[_Asked | _Ended]"
+
+
+def _carry(line: Line, mail: Mail, news: _News) -> None:
+    def ask() -> None:
+        answer: Future[None] = Future()
+        news.put(_Asked(mail, answer))
+        answer.result()
+
     try:
-        local.encode("ascii")
-        return f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
-        raise Permanent("SMTPUTF8") from None
+        result: Result = line.send(mail, ask)
+    except Exception as error:
+        result = error
+    news.put(_Ended(line, mail, result))
 
 
-def _reason(code: int, text: bytes) -> str:
-    """Code and enhanced code alone: the server's words may hold an address."""
-    enhanced = re.match(rb"\s*([245]\.\d{1,3}\.\d{1,3})\b", text)
-    return f"SMTP {code}{' ' + enhanced[1].decode() if enhanced else ''}"
+def _ask(begin: Begin, mail: Mail, answer: Future[None]) -> None:
+    try:
+        begin(mail)
+    except Exception as error:
+        answer.set_exception(error)
+    except BaseException:
+        answer.set_exception(InterruptedError())
+        raise
+    else:
+        answer.set_result(None)
 
 
-def _bytes(text: bytes | str) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("ascii", "replace")
+def _dismiss(busy: int, news: _News) -> None:
+    """Lets the threads end when the caller cannot go on: those that ask are told no, those in DATA get their answer."""
+    while busy:
+        match news.get():
+            case _Asked(_, answer):
+                answer.set_exception(InterruptedError())
+            case _Ended():
+                busy -= 1
+
+
+def _server(url: SplitResult) -> tuple[Server, int]:
+    """The server and how many connections. Raises Configuration."""
+    options = {name: values[-1] for name, values in parse_qs(url.query).items()}
+    known = {"starttls": "0", "timeout": "30", "connections": "1", "messages": "100", "ca": ""}
+    if unknown := options.keys() - known.keys():
+        raise Configuration(f"MAIL_URL: {min(unknown)} is no option of smtp; known are {', '.join(known)}")
+    options = known | options
+    numbers = [options[name].isdecimal() for name in ("timeout", "connections", "messages")]
+    if not all(numbers) or not 1 <= int(options["connections"]) <= _CONNECTIONS_AT_MOST or int(options["timeout"]) < 1:
+        raise Configuration(
+            "MAIL_URL: timeout is a number of seconds, as in timeout=30, messages one of mails, "
+            f"connections one from 1 to {_CONNECTIONS_AT_MOST}"
+        )
+    tls, starttls = url.scheme == "smtps", options["starttls"] == "1"
+    server = Server(
+        host=url.hostname or "",
+        port=url.port or (465 if tls else 587 if starttls else 25),
+        tls=tls,
+        starttls=starttls,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        timeout_s=float(options["timeout"]),
+        messages=int(options["messages"]),
+        ca=options["ca"],
+    )
+    try:
+        server.context()
+    except OSError:
+        raise Configuration("MAIL_URL: ca names no readable file of certificates in PEM") from None
+    return server, int(options["connections"])

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-from newsletter import mail
+from functools import partial
+from typing import Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One copy, ready to leave. `wire` holds the exact bytes; a provider's API gets `message` and the headers of `wire`."""
+    """One copy, ready to leave: the exact bytes, and what a transport must know without reading them."""
 
     ref: str
     sender: str
     to: str
-    message: mail.Message
     wire: bytes
     as_of: datetime
-    text_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,10 @@ class Unreachable(Transient):
     """Nobody answers, or too much was sent: no fault of this mail, and the next one would meet the same. Ends the run."""
 
 
+class Throttled(Unreachable):
+    """The other side is well and asks for patience. Ends the run, and is no reason to take another way."""
+
+
 class Permanent(Refusal):
     """Refused for good: this mail never leaves."""
 
@@ -68,7 +69,13 @@ class Uncertain(Exception):
 
 
 class Transport(Protocol):
-    """One per sending process and run, used for its whole length; not shared between threads."""
+    """One per sending process and run, used for its whole length; not shared between threads.
+
+    signs: the other side signs what leaves, so we do not. together: mails may be handed over several at a time.
+    """
+
+    signs: bool
+    together: bool
 
     def send(self, mail: Mail, begin: Callable[[], None]) -> Accepted:
         """Hands over one mail. Calls `begin` once, when the very next act may let the mail out.
@@ -77,4 +84,27 @@ class Transport(Protocol):
         Configuration (not accepted) or Uncertain.
         """
 
+    def send_together(self, mails: Iterator[Mail], begin: Begin, done: Done) -> None:
+        """Hands over all of them, taking each from `mails` only when it can go soon; they may end in another order.
+
+        Both are called in the caller's thread. `begin` is called as by `send`; a mail that goes again by itself after it
+        was refused together with others gets it again. `done` is called once for each mail taken, as soon as it is
+        known, with what `send` would return or raise, also for what `begin` raised.
+        """
+
     def close(self) -> None: ...
+
+
+Result: TypeAlias = Accepted | Exception
+Begin: TypeAlias = Callable[[Mail], None]
+Done: TypeAlias = Callable[[Mail, Result], None]
+
+
+def one_by_one(transport: Transport, mails: Iterator[Mail], begin: Begin, done: Done) -> None:
+    """`send_together` of a transport that has no quicker way."""
+    for mail in mails:
+        try:
+            result: Result = transport.send(mail, partial(begin, mail))
+        except Exception as error:
+            result = error
+        done(mail, result)

@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from newsletter import sources, subscribers
+from newsletter import curation, sources, subscribers
 from newsletter.desk import (
     machine,  # noqa: F401 (registers schedule and accounts)
     papers,
+    topics,  # noqa: F401 (registers interests)
 )
+from newsletter.desk.door import actor
 from newsletter.desk.pages import KeptPage, ReadOnlyPage
-from newsletter.matching import query
 from newsletter.models import (
     Act,
     Delivery,
     Event,
-    Interest,
     Issue,
     Outcome,
     Paper,
@@ -121,55 +122,6 @@ class IssuePage(ReadOnlyPage):
         return format_html('<a href="{}">{}</a>', reverse("admin:issue_number", args=[issue.number]), _("Open on the desk"))
 
 
-class InterestForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A topic. The query is stored in its canonical form, so that equal questions are one row."""
-
-    class Meta:
-        model = Interest
-        fields = ("name", "slug", "line", "group", "position", "query")
-
-    def clean_query(self) -> str:
-        text: str = self.cleaned_data["query"]
-        try:
-            return query.parse(text).canonical
-        except query.BadQuery as bad:
-            raise forms.ValidationError(_("Column %(column)d: %(message)s"), params={
-                "column": bad.column, "message": str(bad)}) from None  # fmt: skip
-
-    def clean_slug(self) -> str | None:
-        return self.cleaned_data["slug"] or None
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if values.get("slug") and not values.get("name"):
-            self.add_error("name", _("A topic has a name: readers choose it by that."))
-        return values
-
-
-@admin.register(Interest)
-class InterestPage(KeptPage):
-    form = InterestForm
-    list_display = ("shown_name", "group", "position", "query", "reader_count")
-    list_filter = (("slug", admin.EmptyFieldListFilter), "group")
-    search_fields = ("name", "slug", "query")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Interest]:
-        rows: QuerySet[Interest] = super().get_queryset(request)
-        return rows.annotate(readers=Count("subscribers"))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Interest | None = None) -> tuple[str, ...]:
-        """What readers wrote themselves is theirs: it can be made a topic, not rewritten."""
-        return ("query",) if obj is not None and obj.slug is None else ()
-
-    @display(description=_("topic"), ordering="name")
-    def shown_name(self, interest: Interest) -> str:
-        return interest.name or "–"
-
-    @display(description=_("readers"), ordering="readers")
-    def reader_count(self, interest: Interest) -> int:
-        return int(getattr(interest, "readers", 0))
-
-
 @admin.register(Subscriber)
 class SubscriberPage(ReadOnlyPage):
     """Addresses are for superusers; others see them masked and cannot search them."""
@@ -236,6 +188,26 @@ class SuppressionPage(ReadOnlyPage):
     list_display = ("reason", "created_at", "address_key")
     list_filter = ("reason", "created_at")
     search_fields = ("=address_key",)
+    search_help_text = _("A whole e-mail address, or its key")
+    actions = ("lift",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
+    ) -> tuple[QuerySet[Suppression], bool]:
+        """The rows hold no address, so that of the person who wrote in is hashed to find them."""
+        term = subscribers.address_key(search_term) if "@" in search_term else search_term
+        found: tuple[QuerySet[Suppression], bool] = super().get_search_results(request, queryset, term)
+        return found
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    @admin.action(description=_("Let the owner ask again (they wrote in)"), permissions=["lift"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        """Support's answer to an owner's own letter: the address may ask for a confirmation again."""
+        keys = set(queryset.values_list("address_key", flat=True))
+        lifted = sum(curation.lift(key, by=actor(request), now=timezone.now()) for key in sorted(keys))
+        messages.info(request, _("%(number)d addresses may ask again on the form.") % {"number": lifted})
 
 
 @admin.register(Act)

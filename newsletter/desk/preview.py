@@ -62,7 +62,14 @@ def mail_frame(request: HttpRequest) -> HttpResponse:
         message = mail.digest(_digest(request, issue))
     except (NoSuchReader, BadQuery):
         raise Http404 from None
-    response = HttpResponse(message.html)
+    return framed(message.html, is_dark=bool(request.GET.get("dark")))
+
+
+def framed(html: str, *, is_dark: bool) -> HttpResponse:
+    """A mail's HTML for a frame, light or dark by choice: browsers tell a sandboxed frame the machine's scheme, not its page's."""
+    media, scheme = ("all", "dark") if is_dark else ("not all", "light")
+    html = html.replace("@media (prefers-color-scheme:dark){", f"@media {media}{{")
+    response = HttpResponse(html.replace('"color-scheme" content="light dark"', f'"color-scheme" content="{scheme}"'))
     response["Content-Security-Policy"] = MAIL_POLICY
     return response
 

@@ -55,9 +55,15 @@ class DeskSite(UnfoldAdminSite):
         response: HttpResponse = super().login(request, extra_context)
         return response
 
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from newsletter import delivery
+
+        response: HttpResponse = super().index(request, {**(extra_context or {}), "mail_down_since": delivery.down_since()})
+        return response
+
     def extra_urls(self) -> list[URLPattern]:
-        """The pages that are no model's: the next issue, its preview, its close."""
-        from newsletter.desk import buttons, issue, papers, preview, reading
+        """The pages that are no model's: the next issue, its preview, its close; the formula's weights; every mail."""
+        from newsletter.desk import buttons, gallery, issue, papers, preview, reading, weights
 
         return [
             path("issue/", self.admin_view(issue.screen), name="issue"),
@@ -66,6 +72,9 @@ class DeskSite(UnfoldAdminSite):
             path("issue/close/", self.admin_view(issue.close), name="issue_close"),
             path("issue/preview/", self.admin_view(preview.reader), name="issue_preview"),
             path("issue/preview/mail/", self.admin_view(preview.mail_frame), name="issue_preview_mail"),
+            path("mails/", self.admin_view(gallery.sheet), name="mails"),
+            path("mails/<slug:name>/", self.admin_view(gallery.one), name="mail"),
+            path("mails/<slug:name>/html/", self.admin_view(gallery.frame), name="mail_html"),
             path("issue/pin/", self.admin_view(buttons.pin_paper), name="issue_pin"),
             path("issue/candidates/<int:pk>/", self.admin_view(buttons.candidate), name="issue_candidate"),
             path("issue/<int:number>/note/", self.admin_view(buttons.note), name="issue_note"),
@@ -75,4 +84,5 @@ class DeskSite(UnfoldAdminSite):
             path("sources/<int:pk>/fetch/", self.admin_view(reading.fetch_now), name="source_fetch"),
             path("sources/<int:pk>/show/", self.admin_view(reading.show), name="source_show"),
             path("issue/<int:number>/approve/", self.admin_view(buttons.approve), name="issue_approve"),
+            path("trend/", self.admin_view(weights.formula), name="trend"),
         ]

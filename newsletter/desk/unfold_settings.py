@@ -19,12 +19,15 @@ def _favicon(request: HttpRequest) -> str:
     return static("favicon.svg")
 
 
-def _may_view(model: str) -> Callable[[HttpRequest], bool]:
+def _may(right: str) -> Callable[[HttpRequest], bool]:
     def allowed(request: HttpRequest) -> bool:
-        app, name = model.split(".")
-        return bool(getattr(request.user, "has_perm", lambda _: False)(f"{app}.view_{name}"))
+        return bool(getattr(request.user, "has_perm", lambda _: False)(right))
 
     return allowed
+
+
+def _may_view(model: str) -> Callable[[HttpRequest], bool]:
+    return _may(model.replace(".", ".view_"))
 
 
 def _page(title: Any, icon: str, model: str) -> dict[str, Any]:
@@ -67,6 +70,12 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Papers"), "article", "newsletter.paper"),
                     _page(_("Topics and interests"), "sell", "newsletter.interest"),
                     _page(_("Sources"), "rss_feed", "newsletter.source"),
+                    {
+                        "title": _("Trending formula"),
+                        "icon": "trending_up",
+                        "link": reverse_lazy("admin:trend"),
+                        "permission": _may("newsletter.change_issue"),
+                    },
                 ],
             },
             {
@@ -75,6 +84,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Subscribers"), "group", "newsletter.subscriber"),
                     _page(_("Copies"), "outgoing_mail", "newsletter.delivery"),
+                    {
+                        "title": _("Every mail"),
+                        "icon": "mail",
+                        "link": reverse_lazy("admin:mails"),
+                        "permission": _may("newsletter.change_issue"),
+                    },
                     _page(_("Suppressions"), "block", "newsletter.suppression"),
                 ],
             },

@@ -6,9 +6,10 @@ and the papers of a failed copy come again by themselves.
 """
 
 from newsletter.editions.choose import Choice, Hit, Offer, Pick, choose
-from newsletter.editions.plan import plan, plan_now
+from newsletter.editions.plan import plan, plan_now, reopen_slots
 from newsletter.editions.preview import PreviewDay, preview, preview_issue
-from newsletter.editions.write import card, digest_of, web_copy, write, write_many
+from newsletter.editions.retention import prune
+from newsletter.editions.write import card, copies_of, digest_of, web_copy, write, write_again, write_many
 
 __all__ = [
     "Choice",
@@ -18,12 +19,16 @@ __all__ = [
     "PreviewDay",
     "card",
     "choose",
+    "copies_of",
     "digest_of",
     "plan",
     "plan_now",
     "preview",
     "preview_issue",
+    "prune",
+    "reopen_slots",
     "web_copy",
     "write",
+    "write_again",
     "write_many",
 ]

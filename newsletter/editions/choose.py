@@ -1,8 +1,9 @@
-"""What goes into one copy, in which order. Pure: values in, values out."""
+"""What goes into one copy, in which order. Pure: values in, values out. `choose_many` is the same for a whole wave."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ class Hit:
 class Offer:
     """A paper on offer to one group of readers. hits: interest id -> Hit; empty only for a pin to everyone.
 
-    trend >= 0. late: a look-back (catch-up, best of the week) that ranks after all that is new.
+    trend >= 0. late: a look-back (catch-up, best of the week) that ranks after all that is new. twins: the papers that are
+    nearly the same (`twins`), on offer or not. A look-back is never pinned.
     """
 
     candidate: int
@@ -30,6 +32,7 @@ class Offer:
     hits: Mapping[int, Hit]
     pinned: bool = False
     late: bool = False
+    twins: frozenset[int] = frozenset()
 
     def best(self) -> tuple[int | None, Hit]:
         """The interest the card is shown under: highest relevance, then the lowest id. None for a pin to everyone."""
@@ -55,48 +58,60 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The picks in order, and how many matching papers were offered but cut."""
+    """The picks in order, and how many matching papers were offered but cut (a look-back was no offer)."""
 
     picks: tuple[Pick, ...]
     more: int
 
 
 def choose(offers: Sequence[Offer], *, limit: int) -> Choice:
-    """At most `limit` papers: pins first, then new before late, by relevance x trend.
+    """At most `limit` (from 1) papers: pins first (three at most), then new before late, by relevance x trend.
 
-    No interest holds more than half of the places while another has papers left. A pin alone is no reason to write:
-    without one matching paper the choice is empty. Ties go to the older candidate, so the result is stable.
+    What is nearly the same as a paper that stays, and stands behind it, goes. No interest holds more than half of the places, rounded up, while
+    another has papers left; a look-back never displaces what is new. A pin alone is no reason to write: without one
+    matching paper the choice is empty. Ties go to the older candidate, so the order of the offers does not matter.
     """
     if not any(offer.hits for offer in offers):
         return Choice((), 0)
     ranked = sorted(offers, key=lambda o: (not o.pinned, o.late, -o.worth(), o.candidate))
-    pins = [offer for offer in ranked if offer.pinned][:MOST_PINS]
-    rest = [offer for offer in ranked if offer not in pins and offer.hits]
-    chosen = pins[:limit] + _balanced(rest, limit - len(pins[:limit]), math.ceil(limit / 2), pins)
-    picks = tuple(_pick(offer) for offer in chosen)
-    return Choice(picks, len(offers) - len(chosen))
+    wanted = [offer for place, offer in enumerate(ranked) if offer.hits or (offer.pinned and place < MOST_PINS)]
+    rest = _collapsed(wanted)
+    chosen = [offer for offer in rest[: min(MOST_PINS, limit)] if offer.pinned]
+    held = Counter(offer.best()[0] for offer in chosen)
+    rest = rest[len(chosen) :]
+    for late in (False, True):
+        chosen += _balanced([o for o in rest if o.late == late], limit - len(chosen), math.ceil(limit / 2), held)
+    matching = sum(bool(offer.hits) and not offer.late for offer in offers)
+    shown = sum(bool(offer.hits) and not offer.late for offer in chosen)
+    return Choice(tuple(map(_pick, chosen)), matching - shown)
 
 
-def _balanced(rest: Sequence[Offer], places: int, share: int, pins: Sequence[Offer]) -> list[Offer]:
-    """Take in order, leaving out what would give an interest more than its share; fill up with it at the end."""
-    held: dict[int | None, int] = {}
-    for offer in pins:
+def _collapsed(ranked: Sequence[Offer]) -> list[Offer]:
+    """Without what is nearly the same as one that stays before it."""
+    seen: set[int] = set()
+    kept = []
+    for offer in ranked:
+        if not offer.twins & seen:
+            kept.append(offer)
+            seen.add(offer.paper)
+    return kept
+
+
+def _balanced(rest: Sequence[Offer], places: int, share: int, held: Counter[int | None]) -> list[Offer]:
+    """In order, those within their interest's share; free places go to the others; counts what is taken in `held`.
+
+    held: papers that each interest has already.
+    """
+    within: list[int] = []
+    over: list[int] = []
+    counted = Counter(held)
+    for place, offer in enumerate(rest):
         interest = offer.best()[0]
-        held[interest] = held.get(interest, 0) + 1
-    taken: list[Offer] = []
-    over: list[Offer] = []
-    for offer in rest:
-        if len(taken) == places:
-            break
-        interest = offer.best()[0]
-        if held.get(interest, 0) >= share:
-            over.append(offer)
-            continue
-        held[interest] = held.get(interest, 0) + 1
-        taken.append(offer)
-    filled = taken + over[: places - len(taken)]
-    order = {id(offer): place for place, offer in enumerate(rest)}
-    return sorted(filled, key=lambda offer: order[id(offer)])
+        (over if counted[interest] >= share else within).append(place)
+        counted[interest] += 1
+    taken = [rest[place] for place in sorted((within + over)[:places])]
+    held.update(offer.best()[0] for offer in taken)
+    return taken
 
 
 def _pick(offer: Offer) -> Pick:

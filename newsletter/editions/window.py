@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.db.models import QuerySet
 
 from newsletter import issues
+from newsletter.editions import twins
 from newsletter.editions.choose import Hit, Offer
 from newsletter.matching import Document, score
 from newsletter.matching.query import Query, parse
@@ -17,29 +18,47 @@ from newsletter.models import (
     Alias,
     Candidate,
     CandidateKind,
-    Delivery,
-    Edition,
     Interest,
     Issue,
     IssueState,
-    Kind,
     Paper,
     PinScope,
 )
-from newsletter.models.ledger import ACCEPTED_STATES
 
 LOOK_BACK = timedelta(days=7)
-DEFAULT_QUERY = "is:trending"  # what a reader who chose nothing gets
+MARK_DAYS = 14  # a window begins so far back at most
+DEFAULT_QUERY = issues.DEFAULT_QUERY
 
 
-@dataclass(slots=True)
+NEVER = 2**62  # later than any issue
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One paper of the window: its newest visible candidate, and whether it is new to everybody."""
+    """One paper as one candidate shows it.
+
+    number: that candidate's issue; until: the issue of the paper's next candidate, or NEVER. new: the issue in which the
+    paper is new to everybody, or 0. pinned: the newest issue that pins it, or 0, with the scope of that pin. elder: the
+    document and number are an earlier candidate's, all else the newest's: the paper matches if any visible one matches.
+    """
 
     candidate: Candidate
+    paper: Paper
     document: Document
-    is_new: bool
-    pin: str
+    number: int
+    until: int = NEVER
+    new: int = 0
+    pinned: int = 0
+    scope: str = PinScope.NONE.value
+    elder: bool = False
+
+    def said(self) -> str:
+        """What a muted word is looked for in."""
+        row = self.candidate.paper
+        return " ".join([row.title, row.abstract, *row.authors]).casefold()
+
+    def again(self, reason: str) -> str:
+        return again(self.candidate, reason)
 
 
 @dataclass(slots=True)
@@ -49,39 +68,49 @@ class Window:
     entries: dict[int, Entry]
     hits: dict[int, dict[int, Hit]] = field(default_factory=dict)
 
-    def again(self) -> set[int]:
-        """Papers that some readers may have had: only those are looked up in the ledger."""
-        return {paper for paper, entry in self.entries.items() if not entry.is_new}
-
     def matches(self, interest: Interest) -> dict[int, Hit]:
         """Paper id -> Hit for one interest over the whole window."""
         if interest.pk not in self.hits:
             query = query_of(interest.query)
-            name = interest.name or (query.words() if interest.query != DEFAULT_QUERY else "")
+            name = called(interest)
             found = {paper: _hit(entry.document, query, name) for paper, entry in self.entries.items()}
-            self.hits[interest.pk] = {paper: hit for paper, hit in found.items() if hit is not None}
+            self.hits[interest.pk] = {
+                paper: Hit(hit.relevance, self.entries[paper].again(hit.reason))
+                for paper, hit in found.items()
+                if hit is not None
+            }
         return self.hits[interest.pk]
 
-    def offers(self, interests: Iterable[Interest], *, without: Collection[int] = (), late: bool = False) -> list[Offer]:
-        """What these interests are offered, less the papers already had, in the order of the papers' ids."""
+    def offers(self, interests: Iterable[Interest]) -> list[Offer]:
+        """What these interests are offered, in the order of the papers' ids."""
         hits: dict[int, dict[int, Hit]] = {}
         for interest in interests:
             for paper, hit in self.matches(interest).items():
                 hits.setdefault(paper, {})[interest.pk] = hit
-        if not late:
-            for paper in self.for_everyone():
+        for paper, entry in self.entries.items():
+            if entry.scope == PinScope.EVERYONE:
                 hits.setdefault(paper, {})
-        return [self._offer(paper, hits[paper], late) for paper in sorted(hits) if paper not in without]
+        papers = sorted(hits)
+        alike = twins.by_place([self.entries[paper].document for paper in papers])
+        return [
+            self._offer(paper, hits[paper], frozenset(papers[place] for place in places))
+            for paper, places in zip(papers, alike, strict=True)
+        ]
 
-    def for_everyone(self) -> list[int]:
-        """Papers pinned for all readers."""
-        return [paper for paper, entry in self.entries.items() if entry.pin == PinScope.EVERYONE]
-
-    def _offer(self, paper: int, hits: dict[int, Hit], late: bool) -> Offer:
+    def _offer(self, paper: int, hits: dict[int, Hit], alike: frozenset[int]) -> Offer:
         entry = self.entries[paper]
-        pinned = entry.pin != PinScope.NONE and not late
-        row = entry.candidate
-        return Offer(candidate=row.pk, paper=paper, trend=row.trend, hits=hits, pinned=pinned, late=late)
+        row, pinned = entry.candidate, entry.scope != PinScope.NONE
+        return Offer(candidate=row.pk, paper=paper, trend=row.trend, hits=hits, pinned=pinned, twins=alike)
+
+
+def again(candidate: Candidate, reason: str) -> str:
+    """The reason, with why the paper comes again where it does."""
+    return f"{candidate.why} · {reason}" if candidate.why else reason
+
+
+def called(interest: Interest) -> str:
+    """What a reason calls it: the topic's name, else the query itself, nothing for the default."""
+    return interest.name or (interest.query if interest.query != DEFAULT_QUERY else "")
 
 
 @lru_cache(maxsize=100_000)
@@ -106,67 +135,47 @@ def newest_sendable() -> int:
     return closed.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def windows(afters: Collection[int], *, upto: int) -> dict[int, Window]:
-    """For each `after`, the visible candidates of the closed issues in (after, upto]; the rows are read once."""
-    rows = _sorted(_visible().filter(issue__number__gt=min(afters, default=upto), issue__number__lte=upto))
-    decided = _decided({row.paper_id for row in rows})
-    return {after: _window([row for row in rows if row.issue.number > after], decided) for after in afters}
+def newest(*, after: int, upto: int) -> list[Entry]:
+    """The papers of the closed issues in (after, upto], each as its newest visible candidate shows it, then the elders.
+
+    A later start of the window leaves out the entries up to it and changes no other: readers of all windows share them.
+    """
+    rows = _sorted(_visible().filter(issue__number__gt=after, issue__number__lte=upto))
+    entries = _entries(rows, _decided({row.paper_id for row in rows}))
+    return [*entries.values(), *_elders(rows, entries)]
+
+
+def _elders(rows: Iterable[Candidate], entries: Mapping[int, Entry]) -> Iterator[Entry]:
+    """Of papers with candidates in several issues, the earlier ones."""
+    for row in rows:
+        entry = entries.get(row.paper.survivor().pk)
+        if entry is not None and row.issue.number < entry.number:
+            document, number = _document(row, entry.paper), row.issue.number
+            yield replace(entry, document=document, number=number, new=number, scope=PinScope.NONE.value, elder=True)
 
 
 def of_issue(issue: Issue) -> Window:
     """One issue's visible candidates, open or not: what the desk and the sign-up preview look at."""
     rows = list(Candidate.objects.filter(issue=issue, hidden_at__isnull=True).select_related("paper", "issue"))
-    return _window(rows, _decided({row.paper_id for row in rows}))
+    return Window(_entries(rows, _decided({row.paper_id for row in rows})))
 
 
-def look_back(*, upto: int, now: datetime) -> Window:
-    """Closed issues of the last seven days up to `upto`: for a new interest's catch-up and best of the week."""
-    rows = _visible().filter(issue__number__lte=upto, issue__closed_at__gte=now - LOOK_BACK)
-    return _window(_sorted(rows), None)
+def past(*, upto: int, now: datetime) -> list[Entry]:
+    """Each visible candidate of the closed issues of the last seven days up to `upto`: catch-up and best of the week.
 
-
-def had(subscribers: Collection[int], papers: Collection[int]) -> dict[int, set[int]]:
-    """Which of these papers each reader's accepted copies hold, less what was hidden at the claim, merges followed.
-
-    Only copies are read whose window could hold one: `upto` from the first issue that had the paper.
+    A reader of the issues up to n is shown the entries with number <= n < until.
     """
-    if not subscribers or not papers:
-        return {}
-    survivors = _survivors(papers)
-    rows = Candidate.objects.filter(paper_id__in=survivors)
-    first = rows.order_by("issue__number").filter(issue__number__gt=0).values_list("issue__number", flat=True).first()
-    hidden = {pk: at for pk, at in rows.values_list("id", "hidden_at") if at is not None}
-    copies = Delivery.objects.filter(
-        subscriber_id__in=subscribers, kind=Kind.DIGEST, state__in=ACCEPTED_STATES, upto__gte=first or 0
-    ).values_list("subscriber_id", "edition_id", "as_of")
-    held = _held({edition for _, edition, _ in copies}, survivors)
-    result: dict[int, set[int]] = {}
-    for subscriber, edition, as_of in copies:
-        for candidate, survivor in held.get(edition, ()):
-            if candidate not in hidden or as_of is None or hidden[candidate] > as_of:
-                result.setdefault(subscriber, set()).add(survivor)
-    return result
-
-
-def _held(editions: Collection[int | None], survivors: Mapping[int, int]) -> dict[int, list[tuple[int, int]]]:
-    """Edition id -> [(candidate, surviving paper)] for the papers asked about; each edition is decoded once."""
-    result = {}
-    for pk, picks in Edition.objects.filter(id__in=[pk for pk in editions if pk]).values_list("id", "picks"):
-        found = [(pick[0], survivors[pick[1]]) for pick in picks if pick[1] in survivors]
-        if found:
-            result[pk] = found
-    return result
-
-
-def _survivors(papers: Collection[int]) -> dict[int, int]:
-    """Paper id -> the paper it lives on in, for these papers and all that were merged into them."""
-    result = {paper: paper for paper in papers}
-    layer = set(papers)
-    while layer:
-        merged = dict(Paper.objects.filter(merged_into_id__in=layer).values_list("id", "merged_into_id"))
-        layer = set(merged) - set(result)
-        result.update({child: result[parent] for child, parent in merged.items()})
-    return result
+    found: list[Entry] = []
+    last: dict[int, int] = {}
+    for row in _sorted(_visible().filter(issue__number__lte=upto, issue__closed_at__gte=now - LOOK_BACK)):
+        paper = row.paper.survivor()
+        if paper.withdrawn_at is not None:
+            continue
+        if paper.pk in last:
+            found[last[paper.pk]] = replace(found[last[paper.pk]], until=row.issue.number)
+        last[paper.pk] = len(found)
+        found.append(Entry(row, paper, _document(row, paper), row.issue.number))
+    return found
 
 
 def _visible() -> QuerySet[Candidate]:
@@ -179,29 +188,29 @@ def _sorted(rows: Iterable[Candidate]) -> list[Candidate]:
     return sorted(rows, key=lambda row: (row.issue.number, row.pk))
 
 
-def _window(rows: Iterable[Candidate], decided: Collection[int] | None) -> Window:
+def _entries(rows: Iterable[Candidate], decided: Collection[int]) -> dict[int, Entry]:
     """Rows in the order of their issues: the newest visible candidate of a paper gives signals and summary.
 
-    decided: papers of which a curator or a merge decided; None: nothing here is new to anybody (a look-back).
-
-    A merged paper's are read as AGAIN of the survivor. No paper that was ever part of a merge or split is new to
-    everybody: readers may have had it under another row.
+    decided: papers of which a curator or a merge decided. A merged paper's are read as AGAIN of the survivor: no paper
+    that was ever part of a merge or split is new to everybody, since readers may have had it under another row.
     """
     entries: dict[int, Entry] = {}
     for row in rows:
-        paper = row.paper.survivor()
-        new = row.kind == CandidateKind.NEW and row.paper_id == paper.pk and decided is not None and paper.pk not in decided
+        paper, number = row.paper.survivor(), row.issue.number
         if paper.withdrawn_at is not None:
             continue
-        on = row.issue.closed_on or paper.listed_on
         known = entries.get(paper.pk)
-        entries[paper.pk] = Entry(
-            candidate=row,
-            document=issues.document(row, paper, on=on),
-            is_new=new or (known is not None and known.is_new),
-            pin=row.pin if row.pin != PinScope.NONE or known is None else known.pin,
-        )
-    return Window(entries)
+        new, pinned, scope = (known.new, known.pinned, known.scope) if known else (0, 0, PinScope.NONE.value)
+        if row.kind == CandidateKind.NEW and row.paper_id == paper.pk and paper.pk not in decided:
+            new = number
+        if row.pin != PinScope.NONE:
+            pinned, scope = number, row.pin
+        entries[paper.pk] = Entry(row, paper, _document(row, paper), number, new=new, pinned=pinned, scope=scope)
+    return entries
+
+
+def _document(row: Candidate, paper: Paper) -> Document:
+    return issues.document(row, paper, on=row.issue.closed_on or paper.listed_on)
 
 
 def _decided(papers: Collection[int]) -> set[int]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from newsletter import links, mail
 from newsletter.editions import window
 from newsletter.models import Candidate, CardLength, Delivery, Edition, Interest, Issue, Kind, Paper, Subscriber
+
+ISSUES_TAKEN_FOR_GRANTED = 2  # a copy over more of them that have papers says since when
 
 
 def write(delivery: Delivery, *, as_of: datetime) -> mail.Message | None:
@@ -19,17 +23,39 @@ def write(delivery: Delivery, *, as_of: datetime) -> mail.Message | None:
 
 def write_many(deliveries: Sequence[Delivery], *, as_of: datetime) -> dict[int, mail.Message | None]:
     """Delivery id -> Message or None, in a constant number of queries however many copies."""
+    copies = copies_of(deliveries, as_of=as_of)
+    return {pk: mail.digest(copy.digest()) if copy else None for pk, copy in copies.items()}
+
+
+def copies_of(deliveries: Sequence[Delivery], *, as_of: datetime) -> dict[int, mail.Copy | None]:
+    """Delivery id -> the copy as a value, or None where every pick was hidden; in a constant number of queries.
+
+    Copies that differ in their reader's own words and tokens alone share one plate, so that pressing them costs little.
+    """
     desk = _Desk(deliveries)
-    result: dict[int, mail.Message | None] = {}
-    for delivery in deliveries:
-        digest = desk.digest(delivery, as_of)
-        result[delivery.pk] = mail.digest(digest) if digest else None
-    return result
+    return {delivery.pk: desk.copy(delivery, as_of) for delivery in deliveries}
 
 
 def digest_of(delivery: Delivery, *, as_of: datetime) -> mail.Digest | None:
     """The copy as a value: for the web view, explain and tests."""
-    return _Desk([delivery]).digest(delivery, as_of)
+    copy = _Desk([delivery]).copy(delivery, as_of)
+    return copy.digest() if copy else None
+
+
+def write_again(delivery: Delivery, *, now: datetime) -> mail.Message | None:
+    """A copy as it was mailed; of a paper that was hidden or withdrawn since, its title alone, which says so."""
+    desk = _Desk([delivery])
+    copy = desk.copy(delivery, delivery.as_of or now)
+    if copy is None:
+        return None
+    gone = desk.gone(desk.editions[delivery.edition_id or 0].picks, now)
+    digest = copy.digest()
+    picks = [replace(pick, card=_title_of(pick.card)) if pick.card.ref in gone else pick for pick in digest.picks]
+    return mail.digest(replace(digest, picks=tuple(picks)))
+
+
+def _title_of(card: mail.Card) -> mail.Card:
+    return mail.Card(ref=card.ref, title=card.title, page_url=card.page_url, is_sample=card.is_sample, withdrawn=True)
 
 
 def web_copy(edition: Edition, *, as_of: datetime) -> mail.Digest:
@@ -80,29 +106,51 @@ class _Desk:
         self.readers = Subscriber.objects.prefetch_related("interests").in_bulk(readers)
         low = min((d.after for d in deliveries if d.after is not None), default=0)
         high = max((d.upto for d in deliveries if d.upto is not None), default=-1)
-        noted = Issue.objects.filter(number__gt=low, number__lte=high).order_by("number")
-        self.notes: Mapping[int, str] = dict(noted.values_list("number", "note"))
+        filled = Exists(Candidate.objects.filter(issue=OuterRef("pk")))
+        noted = Issue.objects.filter(number__gt=low, number__lte=high).order_by("number").annotate(filled=filled)
+        rows = list(noted.values_list("number", "note", "closed_on", "filled"))
+        self.notes: Mapping[int, str] = {number: note for number, note, _, _ in rows}
+        self.days: Mapping[int, date] = {number: day for number, _, day, has_papers in rows if day and has_papers}
         self.cards: dict[int, mail.Card] = {}
+        self.plates: dict[Hashable, mail.Plate | None] = {}
 
-    def digest(self, delivery: Delivery, as_of: datetime) -> mail.Digest | None:
+    def copy(self, delivery: Delivery, as_of: datetime) -> mail.Copy | None:
+        reader = self.readers.get(delivery.subscriber_id or 0)
+        own = _own(reader, delivery.public_id, as_of)
+        shape = (delivery.edition_id, delivery.after, delivery.upto, delivery.slot_on, delivery.kind, _more(delivery))
+        key = (*shape, reader and (reader.locale, reader.card_length), bool(own.interests), bool(own.since_on))
+        if key not in self.plates:
+            self.plates[key] = self.plate(delivery, reader, as_of)
+        plate = self.plates[key]
+        return mail.Copy(plate, own) if plate else None
+
+    def plate(self, delivery: Delivery, reader: Subscriber | None, as_of: datetime) -> mail.Plate | None:
         edition = self.editions[delivery.edition_id or 0]
         picks = self.picks(edition.picks, as_of)
         if edition.picks and not picks:
             return None
-        reader = self.readers.get(delivery.subscriber_id or 0)
+        mark = delivery.after
+        looks_back = mark is not None and all(
+            self.candidates[row[0]].issue.number <= mark for row in edition.picks if row[0] in self.candidates
+        )
         window_numbers = range((delivery.after or 0) + 1, (delivery.upto or 0) + 1)
-        return digest_value(
+        shared = digest_value(
             picks,
             numbers=tuple(number for number in window_numbers if number in self.notes),
             slot_on=delivery.slot_on or as_of.date(),
             notes=tuple(self.notes[number] for number in window_numbers if self.notes.get(number)),
-            more=int(delivery.params.get("more", 0)),
+            more=_more(delivery),
+            back_to=self.back_to(window_numbers),
+            best_of_week=bool(picks) and looks_back,
             reader=reader,
-            now=as_of,
-            view_ref=delivery.public_id,
             webcopy_url=_edition_url(edition),
             test=delivery.kind == Kind.TEST,
         )
+        return mail.plate(shared)
+
+    def back_to(self, numbers: range) -> date | None:
+        days = [self.days[number] for number in numbers if number in self.days]
+        return days[0] if len(days) > ISSUES_TAKEN_FOR_GRANTED else None
 
     def picks(self, rows: Sequence[Sequence[object]], as_of: datetime) -> tuple[mail.Pick, ...]:
         shown = []
@@ -115,6 +163,11 @@ class _Desk:
             shown.append(mail.Pick(card=self.cards[candidate.pk], reason=str(reason)))
         return tuple(shown)
 
+    def gone(self, rows: Sequence[Sequence[object]], now: datetime) -> set[str]:
+        """The public ids of the picks that nobody sees any more."""
+        found = [(self.candidates.get(row[0]), self.papers.get(row[1])) for row in rows]  # type: ignore[call-overload]
+        return {paper.public_id for candidate, paper in found if candidate and paper and _gone(candidate, paper, now)}
+
     def numbers_of(self, rows: Sequence[Sequence[object]]) -> tuple[int, ...]:
         return tuple(sorted({self.candidates[row[0]].issue.number for row in rows if row[0] in self.candidates}))  # type: ignore[index]
 
@@ -122,6 +175,10 @@ class _Desk:
 def _gone(candidate: Candidate, paper: Paper, as_of: datetime) -> bool:
     hidden = candidate.hidden_at is not None and candidate.hidden_at <= as_of
     return hidden or (paper.withdrawn_at is not None and paper.withdrawn_at <= as_of)
+
+
+def _more(delivery: Delivery) -> int:
+    return int(delivery.params.get("more", 0))
 
 
 def _edition_url(edition: Edition) -> str:
@@ -135,16 +192,16 @@ def digest_value(
     slot_on: date,
     notes: tuple[str, ...] = (),
     more: int = 0,
+    back_to: date | None = None,
+    best_of_week: bool = False,
     reader: Subscriber | None = None,
-    now: datetime | None = None,
-    view_ref: str = "",
     webcopy_url: str = "",
     test: bool = False,
 ) -> mail.Digest:
-    """One place where a digest is put together; without a reader it holds no personal link."""
-    ref = reader.public_id if reader else ""
-    preferences = links.token(links.Purpose.PREFERENCES, ref, now=now) if reader else ""
-    view = links.token(links.Purpose.VIEW, view_ref, now=now) if reader and view_ref else ""
+    """One place where a digest is put together; without a reader it holds no personal link.
+
+    With one it is a plate's: addresses end where the token goes, and interests and since_on only say that there are any.
+    """
     return mail.Digest(
         newsletter=settings.NEWSLETTER_NAME,
         numbers=numbers,
@@ -153,25 +210,34 @@ def digest_value(
         notes=notes,
         more=more,
         more_url=links.absolute("/today"),
+        back_to=back_to,
+        best_of_week=best_of_week,
         card_length=reader.card_length if reader else CardLength.SUMMARY.value,
         locale=reader.locale if reader else "en",
-        since_on=reader.confirmed_at.date() if reader and reader.confirmed_at else None,
-        interests=_names(reader),
+        since_on=date.min if reader and reader.confirmed_at else None,
+        interests=("",) if reader and reader.interests.all() else (),
         home_url=links.absolute("/"),
+        privacy_url=links.absolute("/privacy"),
         webcopy_url=webcopy_url,
-        view_url=links.absolute(f"/view/{view}") if view else "",
-        preferences_url=links.absolute(f"/preferences/{preferences}") if reader else "",
-        unsubscribe_url=links.absolute(f"/unsubscribe/{links.token(links.Purpose.UNSUBSCRIBE, ref)}") if reader else "",
+        view_url=links.absolute("/view/") if reader else "",
+        preferences_url=links.absolute("/preferences/") if reader else "",
+        unsubscribe_url=links.absolute(links.leave_path()) if reader else "",
         postal_address=settings.POSTAL_ADDRESS,
         is_sample=any(pick.card.is_sample for pick in picks),
         test=test,
     )
 
 
-def _names(reader: Subscriber | None) -> tuple[str, ...]:
+def _own(reader: Subscriber | None, view_ref: str, now: datetime) -> mail.Personal:
     if reader is None:
-        return ()
-    return tuple(name_of(interest) for interest in reader.interests.all()) or ("trending papers",)
+        return mail.Personal()
+    return mail.Personal(
+        interests=tuple(name_of(interest) for interest in reader.interests.all()),
+        since_on=reader.confirmed_at.date() if reader.confirmed_at else None,
+        view=links.token(links.Purpose.VIEW, view_ref, now=now),
+        preferences=links.token(links.Purpose.PREFERENCES, reader.public_id, now=now),
+        unsubscribe=reader.leave_id,
+    )
 
 
 def name_of(interest: Interest) -> str:

@@ -1,7 +1,7 @@
 """CSS inlined once per distinct piece of a mail, never once per reader.
 
 A mail is a frame and pieces (masthead, note, card, footer). Pieces that are not known yet go through premailer in one
-run, inside the frame, each behind a `<!--card N-->` mark; the result is cut at the marks. What differs between readers or
+run, inside the frame, each behind a comment as a mark; the result is cut at the marks. What differs between readers or
 places (a rank, a reason, an address with a token) is a slot: plain letters while premailer runs, filled afterwards.
 For this to equal inlining the whole mail: no sibling, positional or `*` selector in the style sheet; a piece is whole
 elements; what fills a slot is text that no rule selects. tests/mail compares the two.
@@ -14,35 +14,93 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 
 from jinja2 import Environment
 from premailer import Premailer
 
+from newsletter.mail._fragments import encode, weight
+from newsletter.mail._words import wrap
+
 PIECES_AT_MOST = 4096  # about 4 kB each
 CONTENT = "<!--content-->"
 _MARK = f"slot{secrets.token_hex(6)}"  # unguessable, so that no title can hold a slot
-_SLOT = re.compile(_MARK + r"([a-z0-9]+)Z")
+_SLOT = re.compile(_MARK + r"([a-z0-9_]+)Z")
+_BEFORE_PIECE = f"<!--{_MARK}-->"  # as unguessable: an attribute of a note may hold a comment, which libxml2 leaves as it is
+_WRAPPED = re.compile(r"wrap_(\d+)_(\d+)_([0-9a-f]+)")
 
 
 def slot(name: str) -> str:
-    """The place of a value that is put in after inlining. name: lower-case letters and digits."""
+    """The place of a value that is put in after inlining. name: lower-case letters, digits and underscores."""
     return f"{_MARK}{name}Z"
 
 
-@dataclass(frozen=True, slots=True)
+def wrapped(text: str, indent: int = 0, hang: int = 0) -> str:
+    """`wrap` for text that may hold slots: then it waits, as a slot of its own, until their values are known."""
+    return slot(f"wrap_{indent}_{hang}_{text.encode().hex()}") if _MARK in text else wrap(text, indent, hang)
+
+
+@dataclass(frozen=True)
 class Piece:
-    """Text with open slots. Literals and (name, escape) alternate, a literal first and last."""
+    """Text with open slots. Literals and slots alternate, a literal first and last."""
 
     literals: tuple[str, ...]
-    slots: tuple[tuple[str, Callable[[str], str]], ...]
+    slots: tuple[Slot, ...]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.literals, self.slots))
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The text with its slots filled, each escaped for where it stands. A missing value is a KeyError."""
         out = [self.literals[0]]
-        for (name, escape), literal in zip(self.slots, self.literals[1:], strict=True):
-            out += (escape(values[name]), literal)
+        for place, literal in zip(self.slots, self.literals[1:], strict=True):
+            out += (place.text(values), literal)
         return "".join(out)
+
+    @cached_property
+    def wire(self) -> tuple[bytes, ...]:
+        """Each literal encoded, once in the life of a piece."""
+        return tuple(map(encode, self.literals))
+
+    @cached_property
+    def size(self) -> int:
+        """The weight of the literals."""
+        return sum(map(weight, self.literals))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where the value called `name` goes; or, without a name, the lines that wrapping `inner` gives."""
+
+    name: str
+    escape: Callable[[str], str]
+    inner: Piece | None = None
+    indent: int = 0
+    hang: int = 0
+
+    def text(self, values: Mapping[str, str]) -> str:
+        return wrap(self.inner.fill(values), self.indent, self.hang) if self.inner else self.escape(values[self.name])
+
+    def names(self) -> set[str]:
+        """What must be known to fill it."""
+        return {name for place in self.inner.slots for name in place.names()} if self.inner else {self.name}
+
+    def given(self, values: Mapping[str, str]) -> Slot:
+        """The same slot with everything in it that `values` knows."""
+        return replace(self, inner=cut(self.inner.fill(_Open(values)), markup=False)) if self.inner else self
+
+
+class _Open(dict[str, str]):
+    """Values of which a missing one stays a slot."""
+
+    def __missing__(self, name: str) -> str:
+        return slot(name)
 
 
 def cut(source: str, *, markup: bool) -> Piece:
@@ -53,20 +111,27 @@ def cut(source: str, *, markup: bool) -> Piece:
     for literal, name in zip(literals, names, strict=False):
         before += literal
         in_tag = before.rfind("<") > before.rfind(">")
-        slots.append((name, _as_it_is if not markup else _for_attribute if in_tag else _for_text))
+        slots.append(_slot(name, _as_it_is if not markup else _for_attribute if in_tag else for_text))
     return Piece(tuple(literals), tuple(slots))
+
+
+def _slot(name: str, escape: Callable[[str], str]) -> Slot:
+    if found := _WRAPPED.fullmatch(name):
+        inner = cut(bytes.fromhex(found[3]).decode(), markup=False)
+        return Slot("", escape, inner, int(found[1]), int(found[2]))
+    return Slot(name, escape)
 
 
 def _as_it_is(value: str) -> str:
     return value
 
 
-def _for_text(value: str) -> str:
+def for_text(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _for_attribute(value: str) -> str:
-    return _for_text(value).replace('"', "&quot;")
+    return for_text(value).replace('"', "&quot;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +139,7 @@ class Wanted:
     """A piece asked for: its key (equal keys, equal content) and how to render it."""
 
     key: Hashable
-    render: Callable[[], str]
+    render: Callable[[], str] = field(compare=False)
 
 
 class Shelf:
@@ -100,10 +165,9 @@ class Shelf:
 
     def _inline(self, frame: Wanted, missing: Sequence[tuple[Hashable, Wanted]]) -> dict[Hashable, Piece]:
         self.runs += 1
-        marked = "".join(f"<!--card {n}-->{item.render()}" for n, (_, item) in enumerate(missing))
-        whole = inline(frame.render().replace(CONTENT, marked + "<!--/cards-->"))
-        opening, *middle = re.split(r"<!--card \d+-->", whole.replace("<!--/cards-->", "<!--card 0-->"))
-        *bodies, closing = middle
+        marked = "".join(_BEFORE_PIECE + item.render() for _, item in missing)
+        whole = inline(frame.render().replace(CONTENT, marked + _BEFORE_PIECE))
+        opening, *bodies, closing = whole.split(_BEFORE_PIECE)
         made: dict[Hashable, Piece] = {
             (frame.key, "open"): cut(opening, markup=True),
             (frame.key, "close"): cut(closing, markup=True),
@@ -130,31 +194,36 @@ def inline(document: str) -> str:
     return str(machine.transform(pretty_print=False))
 
 
-def slotted(context: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str], Hashable]:
-    """(context with a slot for each text, what fills them, the shape that decides the markup).
+class Slotted(NamedTuple):
+    """A context with a slot for each text, what fills them, and the shape that decides the markup."""
 
-    An empty text stays empty, so that a template may ask whether it is there; lists of texts become lists of slots.
-    """
+    shown: dict[str, object]
+    values: dict[str, str]
+    shape: Hashable
+
+
+def slotted(context: Mapping[str, object]) -> Slotted:
+    """An empty text stays empty, so that a template may ask whether it is there; lists of texts become lists of slots."""
     shown: dict[str, object] = {}
     values: dict[str, str] = {}
     shape: list[Hashable] = []
-    for number, (name, value) in enumerate(sorted(context.items())):
+    for name, value in sorted(context.items()):
         if isinstance(value, (list, tuple)):
-            names = [f"v{number}i{place}" for place in range(len(value))]
-            shown[name] = [slot(n) for n in names]
+            names = [f"{name}_{place}" for place in range(len(value))]
+            shown[name] = [slot(each) for each in names]
             values |= dict(zip(names, map(str, value), strict=True))
             shape.append((name, len(value)))
         elif isinstance(value, str) and value:
-            shown[name] = slot(f"v{number}")
-            values[f"v{number}"] = value
+            shown[name] = slot(name)
+            values[name] = value
             shape.append(name)
         else:
             shown[name] = value
             shape.append((name, repr(value)))
-    return shown, values, tuple(shape)
+    return Slotted(shown, values, tuple(shape))
 
 
-def piece(environment: Environment, template: str, context: Mapping[str, object]) -> tuple[Wanted, dict[str, str]]:
+def piece(environment: Environment, template: str, context: Mapping[str, object] | Slotted) -> tuple[Wanted, dict[str, str]]:
     """A piece whose every text is a slot, and what fills it: one run of premailer per shape, whatever it says."""
-    shown, values, shape = slotted(context)
-    return Wanted((template, shape), lambda: environment.get_template(template).render(shown)), values
+    shown, values, shape = context if isinstance(context, Slotted) else slotted(context)
+    return Wanted((template, environment, shape), lambda: environment.get_template(template).render(shown)), values

@@ -42,6 +42,11 @@ class Card:
     pinned: bool = False
     is_sample: bool = False
     page_url: str = ""
+    withdrawn: bool = False
+
+    def __hash__(self) -> int:
+        """Of three fields: it is asked for dozens of times a copy, and equality looks at all."""
+        return hash((self.ref, self.title, self.upvotes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,10 @@ class Digest:
     """One copy. An empty url leaves its link out, so a public web copy simply has no preferences_url.
 
     numbers: issues in the window, any order. notes: curators' Markdown. more: matches not shown, listed at more_url.
-    card_length: TITLE, SUMMARY or ABSTRACT. interests: plain words, () for a reader of what is trending.
+    card_length: TITLE, SUMMARY, FINDING (no summary but the abstract's own sentences) or ABSTRACT. full: this many papers at
+    most stand as whole cards, the rest in brief. interests: plain words, () for a reader of what is trending. back_to: the day
+    of the first issue, of a copy over more than two issues with papers. best_of_week: nothing new matched, and the picks
+    look back.
     """
 
     newsletter: str
@@ -68,10 +76,14 @@ class Digest:
     more: int = 0
     more_url: str = ""
     card_length: str = "SUMMARY"
+    full: int = 10
     locale: str = "en"
     since_on: date | None = None
+    back_to: date | None = None
+    best_of_week: bool = False
     interests: tuple[str, ...] = ()
     home_url: str = ""
+    privacy_url: str = ""
     webcopy_url: str = ""
     view_url: str = ""
     preferences_url: str = ""
@@ -79,6 +91,17 @@ class Digest:
     postal_address: str = ""
     is_sample: bool = False
     test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Personal:
+    """All that tells one copy from the next of its shape: the reader's interests in words, since when, three tokens."""
+
+    interests: tuple[str, ...] = ()
+    since_on: date | None = None
+    view: str = ""
+    preferences: str = ""
+    unsubscribe: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,11 @@ def clock(text: str | None) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def text(typed: str) -> str:
+    """An argument that a database takes: a byte that is no UTF-8 becomes a question mark."""
+    return typed.encode("utf-8", "replace").decode("utf-8")
+
+
 def leave_run(stage: str, report: dict[str, Any], *, now: datetime) -> Run:
     """The Run of a command that only reads: what it was asked and what it found, without addresses."""
     return Run.objects.create(stage=stage, as_of=now, started_at=now, ended_at=now, state=RunState.DONE, report=report)

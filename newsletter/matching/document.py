@@ -13,12 +13,16 @@ BREAK = " | "  # between keywords and between fields, so that no phrase reaches 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The terms of one or more fields as lines " a b | c ", so that a phrase is found by `in`."""
+    """The terms of one or more fields as lines " a b | c ", so that a phrase is found by `in`.
+
+    Each camel-case name stands in its place as one word and, behind a break of its own, cut in two, so that no phrase is
+    broken: "DeepSeekMoE models" is " deepseekmo model | deep seekmo | deepseek moe ".
+    """
 
     line: str
     surface: str  # the same with folded words instead of terms; what a prefix is looked up in
     vocabulary: frozenset[str]
-    length: int
+    length: int  # in terms, names counted once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +93,14 @@ class Document:
 
 
 def _view(texts: tuple[str, ...]) -> View:
-    folded = [stems.words(text) for text in texts]
+    written = [stems.words(text) for text in texts]
+    folded = written + [words for text in texts for _, _, words in stems.halves(text)]
     compared = [stems.terms(words) for words in folded]
     return View(
         line=BREAK.join(f" {' '.join(terms)} " for terms in compared),
         surface=BREAK.join(f" {' '.join(words)} " for words in folded),
         vocabulary=frozenset(term for terms in compared for term in terms),
-        length=sum(map(len, compared)),
+        length=sum(map(len, compared[: len(written)])),
     )
 
 

@@ -9,15 +9,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedInput
 
-from newsletter.matching import stems
+from newsletter.matching import mistakes, stems
 from newsletter.matching.document import Document
+from newsletter.matching.mistakes import A_WORD, ALIASES, DAYS, FIELDS, FLAGS, BadQuery
 from newsletter.matching.nodes import And, Category, Flag, Leaf, Name, Node, Not, Number, Or, Text
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_TERMS", "BadQuery", "Document", "Query", "parse"]
@@ -26,29 +26,9 @@ MAX_CHARACTERS = 500
 MAX_TERMS = 40
 MAX_DEPTH = 8
 
-ALIASES = {
-    "ti": "title", "abs": "abstract", "au": "author", "authors": "author", "organization": "org", "organisation": "org",
-    "lab": "org", "category": "cat", "votes": "upvotes",
-}  # fmt: skip
-FIELDS = ("title", "abstract", "author", "org", "cat", "source", "has", "is")
-NUMBERS = ("upvotes", "stars", "comments", "age")
-A_WORD = "a word, a “phrase” or ("
-_COMPARE = re.compile(r"(?P<name>[a-z]+)\s*:?\s*(?P<order>>=|<=|≥|≤|>|<|=)\s*(?P<value>\S*)", re.IGNORECASE)
+_ORDERS = {"≥": ">=", "=>": ">=", "≤": "<=", "=<": "<=", "==": "="}
+_COMPARE = re.compile(r"(?P<name>[a-z]+)\s*:?\s*(?P<order>>=|<=|=>|=<|==|!=|<>|≥|≤|>|<|=)\s*(?P<value>.*)", re.IGNORECASE)
 _parser = Lark((Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8"), parser="lalr", lexer="basic")
-
-
-class BadQuery(ValueError):
-    """A query that cannot be meant. column: from 1, where it went wrong; expected, suggestion: "" when there is none.
-
-    `str()` is one sentence for the person who typed it; it repeats at most 30 characters of what was typed.
-    """
-
-    def __init__(self, message: str, column: int = 1, expected: str = "", suggestion: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.column = column
-        self.expected = expected
-        self.suggestion = suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +69,15 @@ def parse(text: str) -> Query:
     try:
         tree = _parser.parse(text)
     except UnexpectedInput as problem:
-        raise _explained(problem, text) from None
+        raise mistakes.explained(problem, text) from None
     root = _either(tree.children[0], "", 0) if isinstance(tree.children[0], Tree) else None
     if root is None:
         raise BadQuery("There is no word in this query.", 1, A_WORD)
     query = Query(root, str(root))
     if len(query.leaves()) > MAX_TERMS:
-        raise BadQuery(f"A query has at most {MAX_TERMS} terms; this one has {len(query.leaves())}.")
+        terms = tree.scan_values(lambda each: isinstance(each, Token) and each.type in {"WORD", "PHRASE", "COMPARE"})
+        message = f"A query has at most {MAX_TERMS} terms; this one has {len(query.leaves())}."
+        raise BadQuery(message, _column(list(terms)[MAX_TERMS]))
     if len(query.canonical) > MAX_CHARACTERS:
         raise BadQuery(f"Written out in full, this query has more than {MAX_CHARACTERS} characters.", MAX_CHARACTERS)
     return query
@@ -127,19 +109,16 @@ def _atom(atom: Tree[Token] | Token, field: str, depth: int) -> Node | None:
         return _fielded(atom, field, depth)
     opening, inner = atom.children[0], atom.children[1]
     if depth == MAX_DEPTH:
-        raise BadQuery(f"Parentheses nest at most {MAX_DEPTH} deep.", _column(opening))
+        raise BadQuery(f"Parentheses nest at most {MAX_DEPTH} deep.", _column(opening), A_WORD)
     return _either(inner, field, depth + 1) if isinstance(inner, Tree) else None
 
 
 def _fielded(tree: Tree[Token], field: str, depth: int) -> Node:
     name, value = tree.children
-    typed = str(name).rstrip().rstrip(":").casefold()
+    typed = str(name).rstrip().rstrip(":").rstrip().casefold()
     known = ALIASES.get(typed, typed)
     if known not in FIELDS:
-        near = get_close_matches(typed, [*FIELDS, *ALIASES], n=1, cutoff=0.7)
-        remedy = f"Did you mean “{near[0]}:”?" if near else "To look for these words, put them in quotes."
-        expected = ", ".join(f"{each}:" for each in FIELDS)
-        raise BadQuery(f"There is no field “{typed}:”. {remedy}", _column(name), expected, f"{near[0]}:" if near else "")
+        raise mistakes.unknown_field(typed, str(value) if isinstance(value, Token) else "", _column(name))
     if field:
         raise BadQuery(f"“{known}:” cannot stand inside “{field}:”.", _column(name), A_WORD)
     node = _atom(value, known, depth)
@@ -153,6 +132,8 @@ def _leaf(token: Token, field: str) -> Node | None:
         raise BadQuery("This quotation mark is never closed.", _column(token), '"')
     if token.type == "COMPARE":
         return _number(token, field)
+    if token.type == "BACKWARDS":
+        raise mistakes.backwards(str(token), _column(token))
     if field in {"has", "is"}:
         return _flag(token, field)
     if field == "cat":
@@ -176,7 +157,7 @@ def _words(token: Token) -> tuple[tuple[str, ...], bool]:
         return words, False  # pairs of characters find longer words anyway
     if len(words[-1]) < 2:
         raise BadQuery("A * needs at least two letters before it.", _column(token), "two letters or more", f'"{words[-1]}"')
-    return words, words[-1][-1].isalnum()
+    return words, words[-1][-1] not in "+#"
 
 
 def _category(token: Token) -> Category | None:
@@ -184,7 +165,7 @@ def _category(token: Token) -> Category | None:
     if not any(char.isalnum() for char in code):
         return None
     if not re.fullmatch(r"[\w .&/-]+", code):
-        raise BadQuery(f"“{code[:30]}” is no category.", _column(token), "a code such as cs.LG, cs or math")
+        raise mistakes.unknown_category(code, [part for part in re.split(r"[,;]\s*", code) if part], _column(token))
     archive, dot, subject = code.partition(".")
     if dot:
         return Category(f"{archive}.{subject.upper() if len(subject) == 2 and subject.isascii() else subject}")
@@ -192,14 +173,10 @@ def _category(token: Token) -> Category | None:
 
 
 def _flag(token: Token, field: str) -> Flag:
-    values = ("code", "project") if field == "has" else ("trending",)
-    typed = str(token).strip('"“”„«»').casefold()
-    if typed in values:
-        return Flag(typed)
-    near = get_close_matches(typed, values, n=1, cutoff=0.6)
-    expected = " or ".join(f"{field}:{value}" for value in values)
-    hint = f" Did you mean “{field}:{near[0]}”?" if near else f" Possible: {expected}."
-    raise BadQuery(f"“{field}:{typed[:30]}” is unknown.{hint}", _column(token), expected, f"{field}:{near[0]}" if near else "")
+    typed = str(token).strip('"“”„«»').rstrip(".,;!?").casefold()
+    if typed not in FLAGS[field]:
+        raise mistakes.unknown_flag(field, typed, _column(token))
+    return Flag(typed)
 
 
 def _number(token: Token, field: str) -> Number:
@@ -207,23 +184,23 @@ def _number(token: Token, field: str) -> Number:
     if found is None or field:
         raise BadQuery(f"A comparison cannot stand after “{field}:”.", _column(token), A_WORD)
     name = ALIASES.get(found["name"].casefold(), found["name"].casefold())
-    order = {"≥": ">=", "≤": "<="}.get(found["order"], found["order"])
-    value = re.fullmatch(r"([0-9]{1,9})([dwm]?)", found["value"].casefold())
+    order = _ORDERS.get(found["order"], found["order"])
+    if order in {"!=", "<>"}:
+        better = f"-{mistakes.example(name, '=', found['value'])}"
+        raise BadQuery(f"For “not equal” put a minus before it: “{better}”.", _column(token), "> >= < <= or =", better)
+    value = re.fullmatch(r"([0-9]{1,9})(?:\s*(d|days?|w|weeks?|m|months?))?[.,;!?]?", found["value"].casefold())
     if value is None or (value[2] and name != "age"):
-        wanted = "a number of days such as 7d or 2w" if name == "age" else "a whole number"
-        example = f"{name}{order}{'7d' if name == 'age' else 10}"
-        raise BadQuery(f"“{name}{order}” needs {wanted} after it.", _column(token), wanted, example)
-    return Number(name, order, int(value[1]) * {"": 1, "d": 1, "w": 7, "m": 30}[value[2]])
+        raise mistakes.not_a_number(name, order, found["value"], _column(token))
+    return Number(name, order, min(int(value[1]) * DAYS[(value[2] or "")[:1]], 999_999_999))
 
 
 def _refuse_unknown_number(token: Token) -> None:
-    """`upvote>10` is a slip of the finger; `p<0.05` is text."""
     found = _COMPARE.fullmatch(str(token))
-    near = get_close_matches(found["name"].casefold(), [*NUMBERS, "votes"], n=1, cutoff=0.7) if found else []
-    if found and near:
-        better = f"{ALIASES.get(near[0], near[0])}{found['order']}{found['value']}"
-        message = f"There is no “{found['name'].casefold()}” to compare. Did you mean “{better[:30]}”?"
-        raise BadQuery(message, _column(token), ", ".join(NUMBERS), better)
+    problem = found and mistakes.unknown_number(
+        found["name"].casefold(), _ORDERS.get(found["order"], found["order"]), found["value"], _column(token)
+    )
+    if problem:
+        raise problem
 
 
 def _joined(kind: Callable[[tuple[Node, ...]], And | Or], found: list[Node | None]) -> Node | None:
@@ -234,34 +211,6 @@ def _joined(kind: Callable[[tuple[Node, ...]], And | Or], found: list[Node | Non
         flat.update({str(part): part for part in parts if part is not None and str(part) not in flat})
     parts_ = tuple(flat.values())
     return kind(parts_) if len(parts_) > 1 else parts_[0] if parts_ else None
-
-
-def _explained(problem: UnexpectedInput, text: str) -> BadQuery:
-    """Lark's words -> what a person can do."""
-    column = problem.column if problem.column > 0 else len(text) + 1
-    if not isinstance(problem, UnexpectedToken):
-        return BadQuery("This character cannot stand here.", column, A_WORD)
-    kind, before = problem.token.type, text[: column - 1].rstrip()
-    if kind == "$END":
-        if _open(text):
-            return BadQuery("This parenthesis is never closed.", _open(text)[0] + 1, ")")
-        return BadQuery("The query ends where a word should follow.", len(text) + 1, A_WORD)
-    if kind == "RPAR":
-        if not _open(before):
-            return BadQuery("This parenthesis closes nothing.", column, "(")
-        return BadQuery("A word is missing before this parenthesis.", column, A_WORD)
-    return BadQuery(f"A word is missing before “{str(problem.token)[:30]}”.", column, A_WORD)
-
-
-def _open(text: str) -> list[int]:
-    """Positions of the parentheses that are open at the end of the text, those in quotes left out."""
-    stack: list[int] = []
-    for found in re.finditer(r"[\"“”„«»][^\"“”„«»]*[\"“”„«»]|[()]", text):
-        if found.group() == "(":
-            stack.append(found.start())
-        elif found.group() == ")" and stack:
-            stack.pop()
-    return stack
 
 
 def _leaves(node: Node) -> Iterator[Leaf]:

@@ -1,7 +1,8 @@
 """Text -> words and terms. The one place that decides which spellings are the same word.
 
 A *word* is a run of letters and digits with case and accents folded; a *term* is what is compared: the English
-stem of a word, or each pair of neighbouring characters of a Chinese, Japanese or Korean run.
+stem of a word, or each pair of neighbouring characters of a run of Chinese, Japanese, Korean, Thai, Lao, Burmese or
+Khmer (all called CJK here: what is written without spaces between words).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import snowballstemmer
 CJK = (
     "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
     "\U00020000-\U0003ffff"
+    # Thai, Lao, Burmese and Khmer have no spaces between words either.
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59\u0e81-\u0eff\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17d7\u17dc\u17dd\u17e0-\u17e9"
 )
 # Signs that belong to the letter before them: accents, Hebrew points, Arabic vowels. Not kana marks (か, が differ).
 _ACCENTS = (
@@ -26,6 +29,10 @@ _ACCENTS = (
 # Vowel signs of Indian and South-East Asian scripts stand inside words, though Python's \w leaves them out.
 _VOWELS = "".join(chr(code) for code in range(0x0900, 0x1AB0) if unicodedata.category(chr(code)).startswith("M"))
 _WORD = re.compile(rf"[{CJK}]+|(?:[^\W_{CJK}]|[{_ACCENTS}{_VOWELS}])+(?:['’]s\b|\+\+|#)?")
+# A name in camel case, and where it may be cut in two: Deep|SeekMoE, DeepSeek|MoE, Chat|GPT; not Py|Torch, Open|AI, La|Te|X.
+_CAMEL = re.compile(rf"(?<![^\W_{CJK}])[^\W_{CJK}]*[a-z][A-Z][^\W_{CJK}]*")
+_CUT = re.compile(r"(?<=[A-Za-z][a-z]{2})(?=[A-Z](?:[A-Za-z]{2}|[0-9]))")
+_LONGEST_NAME = 40  # characters; what is longer is no name
 _STRIPPED = re.compile(f"[{_ACCENTS}]")
 _IS_CJK = re.compile(f"[{CJK}]+")
 _PLURAL_ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]*[A-Z0-9]s")  # VLAs, GANs: the stemmer keeps the s of "vlas"
@@ -49,6 +56,13 @@ def pieces(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         yield found.start(), found.end(), _piece(found.group())
 
 
+def halves(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Other readings of its camel-case names, as `pieces`: DeepSeekMoE gives (deep, seekmoe) and (deepseek, moe)."""
+    for found in _CAMEL.finditer(normal(text)):
+        for words_ in _halves(found.group()):
+            yield found.start(), found.end(), words_
+
+
 def normal(text: str) -> str:
     """Composed Unicode, so that an accent never stands apart from its letter."""
     return unicodedata.normalize("NFC", text)
@@ -65,6 +79,12 @@ def _piece(written: str) -> tuple[str, ...]:
         written = written[:-1]
     folded = fold(written)
     return tuple(word for word in (re.sub("['’]s$", "", found) for found in _WORD.findall(folded)) if word)
+
+
+@lru_cache(maxsize=4096)
+def _halves(name: str) -> tuple[tuple[str, ...], ...]:
+    cuts = [found.start() for found in _CUT.finditer(name)] if len(name) <= _LONGEST_NAME else []
+    return tuple(_piece(name[:cut]) + _piece(name[cut:]) for cut in cuts)
 
 
 def fold(text: str) -> str:

@@ -1,11 +1,21 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
-papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, Candidate, Edition.
+papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
 readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
-ledger: Delivery, Run. record: Event, Act, Mark.
+ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Unindexed.
 """
 
-from newsletter.models.issues import AgainReason, Candidate, CandidateKind, Edition, Issue, IssueState, PinScope
+from newsletter.models.issues import (
+    AgainReason,
+    Baseline,
+    Candidate,
+    CandidateKind,
+    Edition,
+    Issue,
+    IssueState,
+    PinScope,
+    TrendWeights,
+)
 from newsletter.models.ledger import Delivery, DeliveryState, Kind, Lane, Run, RunState
 from newsletter.models.papers import Alias, Outcome, Paper, Permit, Scheme, Sighting, Source
 from newsletter.models.readers import (
@@ -20,12 +30,14 @@ from newsletter.models.readers import (
     SuppressionReason,
 )
 from newsletter.models.record import Act, Event, Mark
+from newsletter.models.search import Terms, Unindexed
 
 __all__ = [
     "Act",
     "AgainReason",
     "Alias",
     "Allowance",
+    "Baseline",
     "Candidate",
     "CandidateKind",
     "CardLength",
@@ -54,4 +66,7 @@ __all__ = [
     "SubscriberStatus",
     "Suppression",
     "SuppressionReason",
+    "Terms",
+    "TrendWeights",
+    "Unindexed",
 ]

@@ -1,11 +1,11 @@
-"""What the house prints: Issue, Candidate, Edition."""
+"""What the house prints: Issue, TrendWeights, Candidate, Baseline, Edition."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
 
-from newsletter.models.papers import Paper, random_id
+from newsletter.models.papers import Paper, Source, random_id
 
 
 class IssueState(models.TextChoices):
@@ -29,6 +29,7 @@ class Issue(models.Model):
     prepared = models.PositiveIntegerField(
         default=0, help_text="copies whose upto is this issue; counted in the planning transaction"
     )
+    pruned = models.PositiveIntegerField(default=0, help_text="of the prepared ones: aged out of the ledger since")
     done_at = models.DateTimeField(null=True, blank=True, help_text="a newer issue has closed and none of its copies is open")
 
     class Meta:
@@ -47,6 +48,29 @@ class Issue(models.Model):
 
     def __str__(self) -> str:
         return f"Issue {self.number} ({self.state})"
+
+
+class TrendWeights(models.Model):
+    """What a curator made of the trending formula: the newest row counts, none means the shipped weights. Append-only.
+
+    The fields are those of `matching.trend.Weights`, where their bounds and defaults are.
+    """
+
+    upvotes = models.FloatField()
+    comments = models.FloatField()
+    stars = models.FloatField()
+    upvotes_gained = models.FloatField()
+    stars_gained = models.FloatField()
+    sources = models.FloatField()
+    half_after_days = models.FloatField()
+    since_at = models.DateTimeField()
+    by = models.CharField(max_length=150, help_text="login, never an address")
+
+    class Meta:
+        verbose_name_plural = "trend weights"
+
+    def __str__(self) -> str:
+        return f"weights {self.pk} since {self.since_at:%Y-%m-%d %H:%M}"
 
 
 class CandidateKind(models.TextChoices):
@@ -82,13 +106,26 @@ class Candidate(models.Model):
     paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="candidates")
     kind = models.CharField(max_length=5, choices=CandidateKind, default=CandidateKind.NEW)
     reasons = models.JSONField(default=list, help_text="AgainReason values; empty for NEW")
+    why = models.CharField(max_length=200, blank=True, default="", help_text="AGAIN: why it comes later, as said on the card")
     upvotes = models.IntegerField(null=True, blank=True)
     comments = models.IntegerField(null=True, blank=True)
     stars = models.IntegerField(null=True, blank=True)
-    sources = models.PositiveIntegerField(default=1, help_text="independent sources that showed it")
+    upvotes_gained = models.IntegerField(null=True, blank=True, help_text="in the last 24 h; null: nobody says")
+    stars_gained = models.IntegerField(null=True, blank=True, help_text="in the last 24 h; null: nobody says")
+    sources = models.PositiveIntegerField(default=1, help_text="independent places that showed it")
     listed_trending = models.BooleanField(default=False, help_text="a trending source lists it")
+    listed_by = models.JSONField(default=list, blank=True, help_text="names, then slugs, of the sources: what source: looks in")
     has_code = models.BooleanField(default=False)
+    has_project = models.BooleanField(default=False)
     trend = models.FloatField(default=0.0, help_text="matching.trend's total, >= 0")
+    weights = models.ForeignKey(
+        TrendWeights,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="of trend; null: the shipped ones",
+    )
     pin = models.CharField(max_length=10, choices=PinScope, default=PinScope.NONE)
     pinned_at = models.DateTimeField(null=True, blank=True)
     hidden_at = models.DateTimeField(null=True, blank=True)
@@ -99,9 +136,27 @@ class Candidate(models.Model):
             models.UniqueConstraint(fields=["issue", "paper"], name="paper_once_an_issue"),
             models.UniqueConstraint(fields=["paper"], condition=Q(kind="NEW"), name="paper_new_once"),
         ]
+        indexes = [models.Index(fields=["paper"], name="candidate_edited", condition=~Q(summary_edit=""))]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.paper_id} in {self.issue_id}"
+
+
+class Baseline(models.Model):
+    """What one source had counted for a paper when a day began: break-outs are measured from here (`docs/trending.md`)."""
+
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="+")
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    upvotes = models.IntegerField()
+    listed_on = models.DateField(help_text="the source's own day of the list that said so")
+    seen_at = models.DateTimeField(help_text="when that list last changed what it says")
+    taken_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["paper", "source"], name="baseline_once_a_paper_and_source")]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id} had {self.upvotes} at {self.source_id}"
 
 
 class Edition(models.Model):

@@ -18,6 +18,10 @@ class Kind(models.TextChoices):
     CONFIRM = "CONFIRM", "confirm the sign-up"
     ALREADY = "ALREADY", "already subscribed"
     LINK = "LINK", "preferences link"
+    EXPORT = "EXPORT", "export link"
+    ERASE = "ERASE", "erase link"
+    MOVE_NEW = "MOVE_NEW", "address change, to the new address"
+    MOVE_OLD = "MOVE_OLD", "address change, to the old address"
     GOODBYE = "GOODBYE", "goodbye"
     ALERT = "ALERT", "curator alert"
 
@@ -79,11 +83,21 @@ class Delivery(models.Model):
     wave that made it and its place there (from 1), so that a row deleted by hand is missed by name.
     """
 
-    public_id = models.CharField(max_length=16, unique=True, default=random_id, editable=False)
-    subscriber = models.ForeignKey(Subscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
+    public_id = models.CharField(max_length=16, default=random_id, editable=False)
+    subscriber = models.ForeignKey(
+        Subscriber,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
+    )
     kind = models.CharField(max_length=8, choices=Kind)
     lane = models.PositiveSmallIntegerField(choices=Lane)
-    edition = models.ForeignKey(Edition, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries")
+    edition = models.ForeignKey(
+        Edition, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
+    )
     slot_on = models.DateField(null=True, blank=True, help_text="the reader's local day")
     due_at = models.DateTimeField()
     late_at = models.DateTimeField(null=True, blank=True, help_text="digests: not sent from then on; fixed at planning")
@@ -101,12 +115,19 @@ class Delivery(models.Model):
     params = models.JSONField(
         default=dict, blank=True, help_text="what a service mail needs to be written; no secret, no address"
     )
-    run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries")
+    run = models.ForeignKey(
+        Run, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
+    )
     run_seq = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
+        # A million rows a morning: each index has a question or an invariant behind it. Nobody asks for the copies of an
+        # edition, those of a run and of a reader are found by the indexes that begin with them, and `unique=True` would
+        # add one for LIKE. Whether its edition, run and reader are there PostgreSQL would look up row by row, at half of what
+        # writing costs; the audit does (decision 11).
         constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="delivery_public_id"),
             models.UniqueConstraint(fields=["subscriber", "slot_on"], condition=Q(kind="DIGEST"), name="one_digest_a_slot"),
             models.UniqueConstraint(
                 fields=["subscriber"],
@@ -131,7 +152,8 @@ class Delivery(models.Model):
             models.Index(fields=["lane", "due_at", "id"], condition=Q(state="PENDING"), name="delivery_due"),
             models.Index(fields=["claim_token"], condition=Q(state="SENDING"), name="delivery_claimed"),
             models.Index(fields=["upto", "state"], name="delivery_upto_state"),
-            models.Index(fields=["subscriber", "upto"], condition=Q(kind="DIGEST"), name="delivery_reader_upto"),
+            models.Index(fields=["subscriber", "upto"], name="delivery_reader_upto"),
+            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="delivery_provider_id"),
         ]
         verbose_name_plural = "deliveries"
 

@@ -109,6 +109,7 @@ class Paper(models.Model):
         constraints = [
             models.CheckConstraint(condition=~models.Q(merged_into=models.F("id")), name="paper_not_merged_into_itself")
         ]
+        indexes = [models.Index(fields=["id"], name="paper_withdrawn", condition=models.Q(withdrawn_at__isnull=False))]
 
     def __str__(self) -> str:
         return f"{self.title[:80]} ({self.public_id})"

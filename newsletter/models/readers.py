@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import models
 from django.db.models import Q
 
@@ -12,6 +14,9 @@ class Interest(models.Model):
     """One distinct canonical query, shared by all readers who have it. One with a slug and a name is a Topic."""
 
     query = models.CharField(max_length=500, unique=True, help_text="canonical form of newsletter.matching.query")
+    compiled = models.TextField(
+        blank=True, default="", help_text="newsletter.matching.compiled; empty or of another version: made anew by prepare"
+    )
     slug = models.SlugField(max_length=60, unique=True, null=True, blank=True, help_text="set: a public topic")
     name = models.CharField(max_length=80, blank=True, default="")
     line = models.CharField(max_length=160, blank=True, default="", help_text="one line that says what the topic holds")
@@ -48,13 +53,22 @@ class CardLength(models.TextChoices):
 
     TITLE = "TITLE", "title"
     SUMMARY = "SUMMARY", "summary"
+    FINDING = "FINDING", "summary in the authors’ own words"
     ABSTRACT = "ABSTRACT", "abstract"
+
+
+def leave_id() -> str:
+    """128 random bits as 22 URL-safe characters."""
+    return secrets.token_urlsafe(16)
 
 
 class Subscriber(models.Model):
     """An address, its consent, and how it wants to be served. The row is deleted by erasure."""
 
     public_id = models.CharField(max_length=16, unique=True, default=random_id, editable=False)
+    leave_id = models.CharField(
+        max_length=22, default=leave_id, editable=False, help_text="whoever holds it may unsubscribe this reader, no more"
+    )
     address = models.EmailField(max_length=254)
     address_key = models.CharField(max_length=64, unique=True, help_text="keyed hash of the normalised address")
     status = models.CharField(max_length=12, choices=SubscriberStatus, default=SubscriberStatus.PENDING)
@@ -89,6 +103,7 @@ class Subscriber(models.Model):
             models.CheckConstraint(condition=Q(hour__lte=23), name="hour_of_a_day"),
             models.CheckConstraint(condition=Q(days__lte=127), name="days_of_a_week"),
             models.CheckConstraint(condition=Q(max_papers__gte=3, max_papers__lte=25), name="three_to_twenty_five_papers"),
+            models.UniqueConstraint(fields=["leave_id"], name="one_way_out_a_reader"),
         ]
         indexes = [
             models.Index(fields=["next_slot_at", "id"], condition=Q(status="ACTIVE"), name="subscriber_due"),

@@ -22,7 +22,10 @@ class Event(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["provider", "key"], name="notice_once")]
-        indexes = [models.Index(fields=["id"], condition=models.Q(applied_at__isnull=True), name="event_open")]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(applied_at__isnull=True), name="event_open"),
+            models.Index(fields=["recipient_key", "type"], name="event_of_an_address"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.type} {self.key[:12]}"

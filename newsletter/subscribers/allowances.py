@@ -9,6 +9,8 @@ from django.db.models import F, Sum
 
 from newsletter.models import Allowance
 
+LONGEST_DAYS = 90  # no Limit looks further back
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -38,6 +40,12 @@ def take(scope: str, key: str, limit: Limit, *, now: datetime) -> bool:
 def lapse(scope: str, key: str, *, now: datetime) -> None:
     """Forget all days but today: what was counted towards `in_all` counts no more, the day's limit stays."""
     Allowance.objects.filter(scope=scope, key=key, day_on__lt=now.astimezone(UTC).date()).delete()
+
+
+def forget_allowances(*, now: datetime, dry_run: bool = False) -> int:
+    """Delete the counters older than any limit looks back. Rows. Safe to repeat."""
+    old = Allowance.objects.filter(day_on__lte=now.astimezone(UTC).date() - timedelta(days=LONGEST_DAYS))
+    return old.count() if dry_run else old.delete()[0]
 
 
 def _today(scope: str, key: str, now: datetime) -> None:

@@ -210,8 +210,8 @@ def _delivery(reader: Subscriber | None, kind: Kind, *, now: datetime) -> Delive
     return Delivery(subscriber=reader, kind=kind, lane=Lane.SERVICE, due_at=now, created_at=now, to_address=address)
 
 
-def forget_unconfirmed(*, now: datetime) -> int:
-    """Delete who never confirmed, 14 days after asking last; the mail promises it. Rows deleted. Safe to repeat."""
+def forget_unconfirmed(*, now: datetime, dry_run: bool = False) -> int:
+    """Delete who never confirmed, 14 days after asking last; the mail promises it. Rows. Safe to repeat."""
     expired = now - (UNCONFIRMED_KEPT - CONFIRM_LIFETIME)
     old = Subscriber.objects.filter(status=SubscriberStatus.PENDING, confirm_expires_at__lt=expired)
-    return old.delete()[1].get("newsletter.Subscriber", 0)
+    return old.count() if dry_run else old.delete()[1].get("newsletter.Subscriber", 0)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.conf import settings
-from django.utils import translation
-from django.utils.formats import date_format
 
 from newsletter import links, mail
 from newsletter.links import Purpose
 from newsletter.models import Delivery, Kind, Subscriber
+from newsletter.subscribers.addresses import mask
 
 
 def write(delivery: Delivery, *, as_of: datetime) -> mail.Message:
@@ -19,29 +18,50 @@ def write(delivery: Delivery, *, as_of: datetime) -> mail.Message:
     reader = delivery.subscriber
     if reader is None and delivery.kind != Kind.ALERT:
         raise ValueError(f"{delivery!r} has no reader to be written to")
-    with translation.override(reader.locale if reader else settings.LANGUAGE_CODE):
-        return mail.service(delivery.kind, _context(delivery, reader, as_of))
+    return mail.service(delivery.kind, _context(delivery, reader, as_of))
 
 
 def _context(delivery: Delivery, reader: Subscriber | None, as_of: datetime) -> dict[str, object]:
-    context: dict[str, object] = {
+    locale = reader.locale if reader else settings.LANGUAGE_CODE
+    shared: dict[str, object] = {
         "newsletter": settings.NEWSLETTER_NAME,
         "postal_address": settings.POSTAL_ADDRESS,
         "home_url": links.absolute("/"),
-        "locale": reader.locale if reader else settings.LANGUAGE_CODE,
+        "privacy_url": links.absolute("/privacy"),
+        "locale": locale,
+        "asked_at": mail.moment(delivery.created_at, locale),
     }
-    if reader is None:
-        return context | {
-            "subject_line": delivery.params["subject_line"],
-            "lines": delivery.params["lines"],
-            "desk_url": links.absolute("/desk/"),
-        }
-    if delivery.kind == Kind.CONFIRM:
-        return context | _confirmation(delivery, reader)
-    if delivery.kind in (Kind.ALREADY, Kind.LINK):
-        token = links.token(Purpose.PREFERENCES, reader.public_id, now=as_of)
-        return context | {"preferences_url": links.absolute(f"/preferences/{token}")}
-    return context
+    return shared | (_own(delivery, reader, as_of) if reader else _alert(delivery))
+
+
+def _alert(delivery: Delivery) -> dict[str, object]:
+    return {
+        "subject_line": delivery.params["subject_line"],
+        "lines": delivery.params["lines"],
+        "desk_url": links.absolute("/desk/"),
+    }
+
+
+def _own(delivery: Delivery, reader: Subscriber, as_of: datetime) -> dict[str, object]:
+    """The links of a kind. A token that opens something of the reader's names the reader, one of a move its delivery."""
+
+    def link(purpose: Purpose, path: str, ref: str) -> str:
+        return links.absolute(f"/{path}/{links.token(purpose, ref, now=as_of)}")
+
+    match delivery.kind:
+        case Kind.CONFIRM:
+            return _confirmation(delivery, reader)
+        case Kind.ALREADY | Kind.LINK:
+            return {"preferences_url": link(Purpose.PREFERENCES, "preferences", reader.public_id)}
+        case Kind.EXPORT:
+            return {"export_url": link(Purpose.EXPORT, "export", reader.public_id)}
+        case Kind.ERASE:
+            return {"erase_url": link(Purpose.ERASE, "erase", reader.public_id)}
+        case Kind.MOVE_NEW:
+            return {"move_url": link(Purpose.MOVE, "move", delivery.public_id)}
+        case Kind.MOVE_OLD:
+            return {"undo_url": link(Purpose.UNDO, "undo", delivery.public_id), "masked": mask(reader.address)}
+    return {}
 
 
 def _confirmation(delivery: Delivery, reader: Subscriber) -> dict[str, object]:
@@ -49,5 +69,4 @@ def _confirmation(delivery: Delivery, reader: Subscriber) -> dict[str, object]:
     return {
         "confirm_url": links.absolute(f"/confirm/{token}"),
         "never_url": links.absolute(f"/never/{links.token(Purpose.NEVER, reader.public_id)}"),
-        "asked_at": date_format(delivery.created_at.astimezone(UTC), "j F Y, H:i") + " UTC",
     }

@@ -11,27 +11,36 @@ _HUSHED = (SuppressionReason.COMPLAINT, SuppressionReason.NEVER)
 _UNWANTED = (*_HUSHED, SuppressionReason.HARD_BOUNCE)
 _ANY = (*_UNWANTED, SuppressionReason.ERASED, SuppressionReason.LEFT)
 
-# kind -> (status the reader must have, suppressions that stop it whatever the status)
-_NEEDS: dict[str, tuple[SubscriberStatus, tuple[SuppressionReason, ...]]] = {
-    Kind.DIGEST: (SubscriberStatus.ACTIVE, _ANY),
-    Kind.TEST: (SubscriberStatus.ACTIVE, _ANY),
-    Kind.CONFIRM: (SubscriberStatus.PENDING, _HUSHED),
-    Kind.ALREADY: (SubscriberStatus.ACTIVE, _UNWANTED),
-    Kind.LINK: (SubscriberStatus.ACTIVE, _UNWANTED),
-    Kind.GOODBYE: (SubscriberStatus.LEFT, _UNWANTED),
+_ACTIVE = (SubscriberStatus.ACTIVE,)
+_KNOWN = (SubscriberStatus.ACTIVE, SubscriberStatus.LEFT)
+
+# kind -> (statuses of which the reader must have one, suppressions that stop it whatever the status)
+_NEEDS: dict[str, tuple[tuple[SubscriberStatus, ...], tuple[SuppressionReason, ...]]] = {
+    Kind.DIGEST: (_ACTIVE, _ANY),
+    Kind.TEST: (_ACTIVE, _ANY),
+    Kind.CONFIRM: ((SubscriberStatus.PENDING,), _HUSHED),
+    Kind.ALREADY: (_ACTIVE, _UNWANTED),
+    Kind.LINK: (_ACTIVE, _UNWANTED),
+    Kind.EXPORT: (_KNOWN, _UNWANTED),
+    Kind.ERASE: (_KNOWN, _UNWANTED),
+    Kind.MOVE_NEW: (_ACTIVE, _UNWANTED),
+    Kind.MOVE_OLD: (_ACTIVE, _UNWANTED),
+    Kind.GOODBYE: ((SubscriberStatus.LEFT,), _UNWANTED),
 }
 
 
 def refusal(kind: str, subscriber: Subscriber | None, reasons: Collection[str], *, today_local: date) -> str:
     """Why this mail may not leave now, in one or two words for `Delivery.reason`; "" = it may.
 
-    | kind          | reader  | pause   | stopped by a suppression for                        |
-    |---------------|---------|---------|-----------------------------------------------------|
-    | DIGEST, TEST  | ACTIVE  | counts  | any reason                                          |
-    | CONFIRM       | PENDING | -       | COMPLAINT, NEVER                                    |
-    | ALREADY, LINK | ACTIVE  | -       | COMPLAINT, NEVER, HARD_BOUNCE                       |
-    | GOODBYE       | LEFT    | -       | COMPLAINT, NEVER, HARD_BOUNCE                       |
-    | ALERT         | none    | -       | nothing: it goes to the curator                     |
+    | kind               | reader          | pause   | stopped by a suppression for          |
+    |--------------------|-----------------|---------|---------------------------------------|
+    | DIGEST, TEST       | ACTIVE          | counts  | any reason                            |
+    | CONFIRM            | PENDING         | -       | COMPLAINT, NEVER                      |
+    | ALREADY, LINK      | ACTIVE          | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
+    | EXPORT, ERASE      | ACTIVE or LEFT  | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
+    | MOVE_NEW, MOVE_OLD | ACTIVE          | -       | the same, for the address it goes to  |
+    | GOODBYE            | LEFT            | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
+    | ALERT              | none            | -       | nothing: it goes to the curator       |
 
     reasons: the SuppressionReason values of the address. today_local: the reader's local day, for the pause. A CONFIRM
     is not stopped by HARD_BOUNCE, because `subscribe` lets one through only after 30 days and `confirm` lifts it. A TEST
@@ -39,13 +48,13 @@ def refusal(kind: str, subscriber: Subscriber | None, reasons: Collection[str], 
     """
     if kind == Kind.ALERT:
         return ""
-    status, stops = _NEEDS[kind]
+    statuses, stops = _NEEDS[kind]
     stopped = next((reason for reason in stops if reason in reasons), None)
     if stopped is not None:
         return stopped.label
     if subscriber is None:
         return "" if kind == Kind.TEST else "erased"
-    if subscriber.status != status:
+    if subscriber.status not in statuses:
         return _STATUS[SubscriberStatus(subscriber.status)]
     if kind in (Kind.DIGEST, Kind.TEST) and paused(subscriber, today_local=today_local):
         return "paused"

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
-from newsletter.matching import query
+from newsletter.matching import compiled, query
 from newsletter.models import (
     CardLength,
     Delivery,
@@ -125,7 +125,8 @@ def interest_ids(queries: tuple[str, ...], topics: Collection[str]) -> tuple[int
         raise BadWish(_gone())
     if len(slugs) + len(queries) > MOST_INTERESTS:
         raise BadWish(_("Choose at most %(n)d interests.") % {"n": MOST_INTERESTS})
-    Interest.objects.bulk_create([Interest(query=form) for form in sorted(queries)], ignore_conflicts=True)
+    fresh = [Interest(query=form, compiled=compiled.compiled(query.parse(form))) for form in sorted(queries)]
+    Interest.objects.bulk_create(fresh, ignore_conflicts=True)
     rows = list(Interest.objects.filter(Q(query__in=queries) | Q(slug__in=slugs)).order_by("id").values_list("id", "slug"))
     if slugs - {slug for _id, slug in rows}:
         raise BadWish(_gone())

@@ -15,9 +15,9 @@ from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from newsletter import links
+from newsletter import editions, links
 from newsletter.matching import query
-from newsletter.models import Interest, Issue, IssueState
+from newsletter.models import Edition, Interest, Issue, IssueState
 from newsletter.web import answers, errors, listing
 
 ITEMS = 50
@@ -76,6 +76,25 @@ def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
         here=links.absolute(request.path),
         updated_at=_midnight(printed[0].on) if printed else datetime(2026, 1, 1, tzinfo=UTC),
         stories=printed,
+    )
+    return _answer(request, channel, form)
+
+
+@require_safe
+def edition(request: HttpRequest, ref: str, form: str) -> HttpResponse:
+    """The copy for a friend as items: the papers, order and reasons of the mail, from the one maker of all of them."""
+    found = Edition.objects.filter(public_id=ref).first()
+    if found is None:
+        return errors.not_found(request)
+    on = found.created_at.date()
+    picks = editions.web_copy(found, as_of=answers.clock()).picks
+    channel = Channel(
+        title=settings.NEWSLETTER_NAME,
+        line=_("One edition of the newsletter."),
+        page=links.absolute(reverse("web:edition", args=[ref])),
+        here=links.absolute(request.path),
+        updated_at=found.created_at,
+        stories=[listing.story(pick.card, pick.reason, on) for pick in picks],
     )
     return _answer(request, channel, form)
 
@@ -155,7 +174,8 @@ def _json(channel: Channel) -> HttpResponse:
 
 
 def _text(story: listing.Story) -> str:
-    return story.card.summary or story.card.abstract
+    said = story.card.summary or story.card.abstract
+    return f"{said}\n\n{_('Why: %(reason)s') % {'reason': story.reason}}".strip() if story.reason else said
 
 
 def printable(text: str) -> str:

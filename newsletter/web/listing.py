@@ -8,12 +8,12 @@ from datetime import date, datetime
 
 from django.db.models import Case, QuerySet, Value, When
 
-from newsletter import editions, issues, mail
+from newsletter import editions, issues, mail, search
 from newsletter.matching import score
 from newsletter.matching.query import Query
 from newsletter.models import Candidate, Interest, Issue, PinScope
 
-LOOKED_AT = 2_000  # newest candidates that a search or a topic reads
+LOOKED_AT = 2_000  # newest candidates that a topic reads
 WORDS_SHOWN = 45
 
 
@@ -28,13 +28,7 @@ class Story:
 
 
 def story(card: mail.Card, reason: str = "", on: date | None = None) -> Story:
-    return Story(card, opening(card.summary or card.abstract), reason, on)
-
-
-def opening(text: str, words: int = WORDS_SHOWN) -> str:
-    """The first words, cut between two and marked."""
-    found = text.split()
-    return text if len(found) <= words else " ".join(found[:words]).rstrip(",;:.-–—(") + " …"
+    return Story(card, mail.beginning(card.summary or card.abstract, WORDS_SHOWN), reason, on)
 
 
 def visible(rows: QuerySet[Candidate]) -> QuerySet[Candidate]:
@@ -63,6 +57,12 @@ def matching(query: Query, *, name: str = "", now: datetime, most: int) -> list[
         story(editions.card(row.paper, row), score.reason(match, name or query.words()), row.issue.closed_on)
         for _worth, row, match in found[:most]
     ]
+
+
+def of_hit(hit: search.Hit) -> Story:
+    """What the archive's search found. The page says the query once, above the cards."""
+    row = hit.candidate
+    return story(editions.card(row.paper, row), score.reason(hit.match), row.issue.closed_on)
 
 
 def _newest() -> list[Candidate]:

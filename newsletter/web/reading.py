@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
 from markupsafe import Markup
 
-from newsletter import editions, issues, links, mail
+from newsletter import editions, issues, links, mail, search
 from newsletter.matching import query
 from newsletter.models import Interest, Issue, IssueState, Paper, Sighting
 from newsletter.web import answers, errors, feeds, listing
@@ -23,7 +23,9 @@ LINES = 80
 A_PAGE = CARDS + LINES
 OPEN_LINES = 40
 FOUND = 50
+FOUND_A_PAGE = 20
 SIGHTINGS = 30
+DESCRIBED = 300  # characters of a page's description
 PRINTED = (IssueState.CLOSED, IssueState.ARCHIVED)
 VISIBLE = Q(
     candidates__hidden_at__isnull=True,
@@ -128,8 +130,11 @@ def paper(request: HttpRequest, ref: str) -> HttpResponse:
     shown = row.merged_into or row
     newest = shown.candidates.order_by("-id").first()
     seen = Sighting.objects.filter(paper=shown).select_related("source").order_by("-seen_at", "source_id")[:SIGHTINGS]
+    card = editions.card(shown, newest)
+    said = card.title if shown.withdrawn_at else card.summary or card.abstract or card.title
     context = {
-        "card": editions.card(shown, newest),
+        "card": card,
+        "description": mail.shorten(said, DESCRIBED),
         "withdrawn_on": shown.withdrawn_at.date() if shown.withdrawn_at else None,
         "project_url": shown.project_url,
         "comments": shown.comments,
@@ -145,18 +150,28 @@ def paper(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 @require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    """`?q=` in the query language over the newest papers, best first; 422 when it cannot be read."""
-    typed = request.GET.get("q", "").strip()
-    context: dict[str, object] = {"q": typed, "error": "", "words": "", "stories": [], "looked_at": listing.LOOKED_AT}
+def found(request: HttpRequest) -> HttpResponse:
+    """`?q=` in the query language over all papers, best first, a page at a time; 422 when it cannot be read."""
+    typed, number = request.GET.get("q", "").strip(), _page_number(request)
+    context: dict[str, object] = {"q": typed, "error": "", "words": "", "stories": [], "total": 0, "number": number}
     if typed:
         try:
             asked = query.parse(typed)
         except query.BadQuery as error:
             context["error"] = sentence(error)
-            return answers.page(request, "search.html", context, status=422)
-        context["words"] = asked.words()
-        context["stories"] = listing.matching(asked, now=answers.clock(), most=FOUND)
+            return answers.page(request, "search.html", context | {"q": typed[: query.MAX_CHARACTERS]}, status=422)
+        today, start = issues.local_date(answers.clock()), (number - 1) * FOUND_A_PAGE
+        result = search.find(asked, on=today, start=start, most=FOUND_A_PAGE)
+        if number > 1 and not result.hits:
+            return errors.not_found(request)
+        context |= {
+            "words": asked.words(),
+            "stories": [listing.of_hit(hit) for hit in result.hits],
+            "total": result.total,
+            "over": result.over,
+            "start": start,
+            "more": result.total > start + FOUND_A_PAGE,
+        }
     return answers.page(request, "search.html", context)
 
 
@@ -168,7 +183,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
-    closed = ("confirm", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks")
+    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks")
     lines = ["User-agent: *", "Disallow: /preview", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 

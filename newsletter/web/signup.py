@@ -150,7 +150,7 @@ def _form(request: HttpRequest, choices: Choices, errors: dict[str, str] | None 
     found = {**(errors or {}), **({"q": shown.error} if shown.error else {})}
     safe = choices if choices.zone in subscribers.zones() else replace(choices, zone="UTC")
     context = {
-        "typed": choices,
+        "typed": replace(choices, q=choices.q[: query.MAX_CHARACTERS]),
         "errors": dict.fromkeys(FIELDS, "") | found,
         "consent": subscribers.consent_text(),
         "groups": listing.grouped(rows, choices.topics),
@@ -185,7 +185,7 @@ def _preview(choices: Choices, rows: Sequence[Interest], now: datetime) -> Previ
     try:
         typed = query.parse(choices.q).words() if choices.q else ""
         wanted = [*(row.query for row in ticked), *([choices.q] if choices.q else [])]
-        days = editions.preview(queries=wanted, days=DAYS, now=now)
+        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=2 + FOLDED_DAYS)
     except query.BadQuery as error:
         return Preview(error=sentence(error))
     words = " · ".join([*(row.name for row in ticked), *([typed] if typed else [])])
@@ -195,14 +195,16 @@ def _preview(choices: Choices, rows: Sequence[Interest], now: datetime) -> Previ
 def _shown(days: Sequence[editions.PreviewDay], words: str, today: date) -> Preview:
     """Bars for every day, also those without an issue. The issue that still gathers counts where today has no other."""
     picks: dict[date, list[mail.Pick]] = {}
+    counts: dict[date, int] = {}
     for day in sorted(days, key=lambda day: day.open):
         if not (day.open and day.on in picks):
             picks.setdefault(day.on, []).extend(day.picks)
+            counts[day.on] = counts.get(day.on, 0) + day.count
     span = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    most = max((len(found) for found in picks.values()), default=0) or 1
-    bars = tuple(Bar(on, len(picks.get(on, ())), round(BAR_FULL * len(picks.get(on, ())) / most)) for on in span)
-    with_papers = [on for on in reversed(span) if picks.get(on)]
-    newest = enumerate(with_papers[: 1 + FOLDED_DAYS])
+    most = max(counts.values(), default=0) or 1
+    bars = tuple(Bar(on, counts.get(on, 0), round(BAR_FULL * counts.get(on, 0) / most)) for on in span)
+    with_papers = [on for on in reversed(span) if counts.get(on)]
+    newest = enumerate([on for on in with_papers if picks[on]][: 1 + FOLDED_DAYS])
     return Preview(
         words=words,
         bars=bars,

@@ -10,8 +10,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from newsletter import events
-from newsletter.web import answers, feeds, health, outbox, reader, reading, signup
+from newsletter.web import feeds, health, outbox, reader, reading, signup, webhooks
 
 app_name = "web"
 
@@ -37,16 +36,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("topics/", reading.topics, name="topics"),
     path("topics/<slug:slug>", reading.topic, name="topic"),
     re_path(rf"^papers/{_REF}$", reading.paper, name="paper"),
-    path("search", reading.search, name="search"),
+    path("search", reading.found, name="search"),
     path("privacy", reading.privacy, name="privacy"),
     re_path(rf"^feeds/today\.{_FORM}$", feeds.today, name="feed"),
     re_path(rf"^feeds/topics/(?P<slug>[-\w]+)\.{_FORM}$", feeds.topic, name="topic_feed"),
     path("confirm/<str:token>", reader.confirm, name="confirm"),
     path("preferences/<str:token>", reader.preferences, name="preferences"),
-    path("unsubscribe/<str:token>", reader.unsubscribe, name="unsubscribe"),
+    path("u/<str:token>", reader.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>", reader.unsubscribe),  # as mailed by 0.1
     path("never/<str:token>", reader.never, name="never"),
     path("view/<str:token>", reader.view, name="view"),
     re_path(rf"^editions/{_REF}$", reader.edition, name="edition"),
+    re_path(rf"^editions/{_REF}\.{_FORM}$", feeds.edition, name="edition_feed"),
     path("outbox/", outbox.mails, name="outbox"),
     path("outbox/<str:name>", outbox.mail, name="outbox_mail"),
     path("outbox/<str:name>/html", outbox.mail_html, name="outbox_html"),
@@ -58,5 +59,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 if settings.WEBHOOK_SECRET:
-    events.connect(clock=answers.clock)
-    urlpatterns.append(path("webhooks/", include("anymail.urls")))
+    urlpatterns.append(path("webhooks/", include(webhooks.urlpatterns)))

@@ -50,10 +50,11 @@ def copy(papers=12, **fields):
         "since_on": date(2026, 3, 3),
         "interests": ("long context", "RLHF, with code"),
         "home_url": f"{BASE}/",
+        "privacy_url": f"{BASE}/privacy",
         "webcopy_url": f"{BASE}/editions/k3J9s0aQ1xTtR8m2",
         "view_url": f"{BASE}/view/k3J9.a1b2",
         "preferences_url": f"{BASE}/preferences/k3J9.c3d4",
-        "unsubscribe_url": f"{BASE}/unsubscribe/k3J9",
+        "unsubscribe_url": f"{BASE}/u/k3J9",
         "postal_address": ADDRESS,
     }
     return Digest(**(shown | fields))
@@ -67,7 +68,7 @@ def envelope(**fields):
         "message_id": "<k3J9s0aQ@papers.example.org>",
         "date": datetime(2026, 11, 22, 7, 0, tzinfo=UTC),
         "list_id": "Paper Round <digest.papers.example.org>",
-        "unsubscribe_url": f"{BASE}/unsubscribe/k3J9",
+        "unsubscribe_url": f"{BASE}/u/k3J9",
         "help_url": f"{BASE}/",
         "feedback_id": "128:digest:1:paperround",
     }
@@ -82,6 +83,10 @@ SERVICE = {
     },
     "ALREADY": {"preferences_url": f"{BASE}/preferences/abc"},
     "LINK": {"preferences_url": f"{BASE}/preferences/abc"},
+    "EXPORT": {"export_url": f"{BASE}/export/abc", "asked_at": "22 November 2026, 06:41 UTC"},
+    "ERASE": {"erase_url": f"{BASE}/erase/abc", "asked_at": "22 November 2026, 06:41 UTC"},
+    "MOVE_NEW": {"move_url": f"{BASE}/move/abc", "asked_at": "22 November 2026, 06:41 UTC"},
+    "MOVE_OLD": {"undo_url": f"{BASE}/undo/abc", "masked": "a•••@e•••.net", "asked_at": "22 November 2026, 06:41 UTC"},
     "GOODBYE": {},
     "ALERT": {
         "subject_line": "arXiv cs.CL is broken since 04:00",
@@ -92,7 +97,12 @@ SERVICE = {
 
 
 def service_context(kind):
-    return {"newsletter": "Paper Round", "postal_address": ADDRESS, "home_url": f"{BASE}/"} | SERVICE[kind]
+    return {
+        "newsletter": "Paper Round",
+        "postal_address": ADDRESS,
+        "home_url": f"{BASE}/",
+        "privacy_url": f"{BASE}/privacy",
+    } | SERVICE[kind]
 
 
 class Read(HTMLParser):

@@ -1,12 +1,14 @@
 """A digest: what it says, to whom, in which size."""
 
 import re
+from datetime import date
+from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
-from mail_values import ADDRESS, BASE, Read, card, copy, distinct, links_of_text
+from mail_values import ADDRESS, BASE, Read, card, copy, distinct, envelope, links_of_text
 
-from newsletter.mail import Pick, _templates, digest
+from newsletter.mail import Card, Pick, _templates, digest, to_wire
 
 NASTY = '<script>alert("1")</script> & <img src=x onerror=y> <!--card 0--> {{ 7*7 }} {% raw %} “q”'
 
@@ -98,13 +100,13 @@ def test_unknown_facts_leave_no_trace():
         upvotes=None,
         abstract="",
     )
-    message = digest(copy([bare], view_url="", webcopy_url="", home_url=""))
+    message = digest(copy([bare], view_url="", webcopy_url="", home_url="", privacy_url="", preferences_url=""))
     assert "vote" not in message.html and "None" not in message.html + message.text and 'href=""' not in message.html
-    assert Read(message.html).links == [f"{BASE}/preferences/k3J9.c3d4", f"{BASE}/unsubscribe/k3J9"]
+    assert Read(message.html).links == [f"{BASE}/u/k3J9"]
 
 
 def test_ten_papers_in_full_and_the_rest_in_brief():
-    message = digest(copy(12))
+    message = digest(copy(short(12)))
     seen = Read(message.html)
     assert len([h for h in seen.headings if re.match(r"\d+\.", h)]) == 10 and "In brief" in seen.headings
     assert "11. " in seen.text and message.text.count("Abstract: ") == 10
@@ -173,27 +175,109 @@ def test_the_footer_says_why_since_when_and_how_to_leave():
     for part in (Read(message.html).text, re.sub(r"\s+", " ", message.text)):
         assert "because you asked for “long context” and “RLHF, with code”, and confirmed it on 3 March 2026." in part
         assert ADDRESS in part and "Get your own" in part
-    assert f"{BASE}/unsubscribe/k3J9" in Read(message.html).links
+    assert f"{BASE}/u/k3J9" in Read(message.html).links
 
 
 def test_a_web_copy_holds_no_personal_link():
     public = copy(3, view_url="", preferences_url="", unsubscribe_url="", interests=(), since_on=None)
     message = digest(public)
     assert "3 papers in this edition" in message.text and "You get" not in message.text + message.html
-    assert not [link for link in Read(message.html).links if re.search(r"/(view|preferences|unsubscribe)/", link)]
+    assert not [link for link in Read(message.html).links if re.search(r"/(view|preferences|u)/", link)]
 
 
 def test_two_readers_of_one_edition_get_their_own_links_and_nothing_of_each_other():
     first, second = (
         digest(copy(5)),
-        digest(copy(5, unsubscribe_url=f"{BASE}/unsubscribe/OTHER", preferences_url=f"{BASE}/preferences/OTHER")),
+        digest(copy(5, unsubscribe_url=f"{BASE}/u/OTHER", preferences_url=f"{BASE}/preferences/OTHER")),
     )
-    assert "/unsubscribe/k3J9" in first.html and "OTHER" not in first.html + first.text
-    assert "/unsubscribe/OTHER" in second.html and "/unsubscribe/k3J9" not in second.html + second.text
+    assert "/u/k3J9" in first.html and "OTHER" not in first.html + first.text
+    assert "/u/OTHER" in second.html and "/u/k3J9" not in second.html + second.text
 
 
 def test_a_copy_of_several_issues_names_them():
     assert "Nos. 126 to 128" in digest(copy(2, numbers=(128, 126, 127))).text
+
+
+def test_a_copy_over_many_issues_says_since_when_and_how_much_is_left_out():
+    late = digest(copy(2, numbers=(125, 126, 128), back_to=date(2026, 11, 19), more=31))
+    none_left = digest(copy(2, numbers=(125, 126, 128), back_to=date(2026, 11, 19)))
+    for part in (Read(late.html).text, re.sub(r"\s+", " ", late.text)):
+        assert "This copy covers everything since 19 November 2026. 31 papers that matched are left out." in part
+    for part in (Read(none_left.html).text, re.sub(r"\s+", " ", none_left.text)):
+        assert "since 19 November 2026. About" in part and "left out" not in part
+
+
+def test_the_best_of_the_week_says_that_nothing_of_it_is_new():
+    message = digest(copy(3, best_of_week=True))
+    for part in (Read(message.html).text, re.sub(r"\s+", " ", message.text)):
+        assert "The best of your week: 3 papers" in part and "Nothing new matched today." in part
+
+
+@pytest.mark.parametrize("papers", [[Card(ref="a", title="Untold")], [card(1), Card(ref="b", title="Short")], 1, 2, 3, 25])
+def test_the_preheader_is_never_so_short_that_an_inbox_fills_it_up(papers):
+    hidden = re.search(r'<div class="pre"[^>]*>(.*?)</div>', digest(copy(papers)).html)[1].split("\u034f")[0]
+    assert 40 <= len(hidden) <= 135
+
+
+def test_the_footer_leads_to_fewer_papers_a_pause_and_the_way_out():
+    seen = Read(digest(copy(2)).html)
+    own = f"{BASE}/preferences/k3J9.c3d4"
+    assert {own, f"{own}#paused_until", f"{BASE}/u/k3J9", f"{BASE}/privacy"} <= set(seen.links)
+    for said in ("Fewer papers, other topics, mutes", "Pause", "Unsubscribe", "Privacy"):
+        assert said in seen.text
+
+
+def test_the_preferences_page_has_the_field_that_the_footer_leads_to():
+    page = (Path(_templates.__file__).parents[2] / "templates" / "web" / "preferences.html").read_text()
+    assert 'id="paused_until"' in page
+
+
+def test_a_number_stays_on_the_line_of_what_it_counts():
+    html = digest(copy([card(upvotes=1830, stars=12)])).html
+    assert "1,830\u00a0votes" in html and "12\u00a0stars" in html and "and 4\u00a0others" in html
+
+
+def test_the_newest_notes_are_shown_and_cut_at_a_paragraph():
+    notes = tuple(f"Note {n}.\n\n" + "word " * 300 + "\n\n" + "more " * 900 for n in range(1, 10))
+    text = digest(copy(1, notes=notes)).text
+    assert "Note 2." not in text and text.count("From the editor") == 7 and "Note 9." in text
+    assert "word word" in text and "more more" not in text and text.count("\n…\n") == 7
+
+
+def test_long_notes_give_way_to_papers_and_no_mail_is_over_100_kb():
+    notes = tuple(f"第{n}期。" + "每天的新论文列表。" * 300 for n in range(1, 8))
+    whole = copy(15, notes=notes)
+    message = digest(whole)
+    assert len(to_wire(message, envelope())) <= 100_000
+    assert "第7期" in message.text and "第1期" not in message.text
+    assert "15. " in message.text and "more papers matched" not in message.text
+
+
+def test_a_comment_in_a_note_does_not_cut_the_mail():
+    message = digest(copy(3, notes=('See [this](https://a.example/x "<!--card 0-->").',)))
+    assert ">this</a>" in message.html and " 3. " in message.text
+
+
+@pytest.mark.parametrize("trick", ["\u202e", "\u2066", "\u200b", "\ufeff", "\u00ad"])
+def test_what_turns_or_hides_words_does_not_reach_the_mail(trick):
+    message = digest(
+        copy([card(title=f"a{trick}b", authors=(f"A{trick}",), abstract=f"We find{trick} it."), card(2)], notes=(trick + "x",))
+    )
+    assert trick not in message.subject + message.text + message.html and "ab" in message.subject
+
+
+@pytest.mark.parametrize(
+    ("typed", "set_"),
+    [("A -- b", "A – b"), ("A---b", "A—b"), ("1990--2020", "1990–2020"), ("The --fast flag", "The --fast flag"), ("C--", "C--")],
+)
+def test_dashes_typed_for_tex_are_set_as_dashes(typed, set_):
+    message = digest(copy([card(title=typed), card(2)]))
+    assert message.subject.startswith(set_) and set_ in message.text and set_ in Read(message.html).text
+
+
+def test_joiners_that_spelling_needs_stay():
+    persian = "می\u200cخواهم"
+    assert persian in digest(copy([card(title=persian)])).text
 
 
 def test_fifteen_papers_stay_under_60_kb_and_no_copy_passes_100_kb():
@@ -202,9 +286,66 @@ def test_fifteen_papers_stay_under_60_kb_and_no_copy_passes_100_kb():
     for length in ("TITLE", "SUMMARY", "ABSTRACT"):
         assert len(digest(copy(rich, card_length=length)).html.encode()) <= 60_000
     many = digest(copy([card(n, title="長" * 300, authors=("名" * 60,) * 3) for n in range(1, 501)]))
-    assert len(many.html.encode()) <= 100_000
+    assert len(to_wire(many, envelope())) <= 100_000
     left = int(re.search(r"(\d+) more papers matched", many.text)[1])
     assert left + len(re.findall(r"^ {0,1}\d+\. ", many.text, re.M)) == 500
+
+
+def test_five_hundred_matches_keep_what_fits_and_lead_to_the_rest():
+    matched = [card(n, abstract="An abstract sentence with quite a few words in it. " * 60) for n in range(1, 501)]
+    for shown in (25, 500):
+        whole = copy(matched[:shown], card_length="ABSTRACT", more=500 - shown, more_url=f"{BASE}/today")
+        message = digest(whole)
+        assert len(to_wire(message, envelope())) <= 100_000
+        told = re.findall(r"^ {0,1}(\d+)\. ", message.text, re.M)
+        assert told == [str(n) for n in range(1, len(told) + 1)] and len(told) >= 25
+        for part in (Read(message.html).text, message.text):
+            assert f"{500 - len(told)} more papers matched" in part
+        assert f"{BASE}/today" in Read(message.html).links
+
+
+def full(papers):
+    """As much as a card can say: 38 words of an abstract, organisations, code."""
+    words = " ".join(["An abstract with a finding of thirty more words than that, which says what was found and how much,"] * 6)
+    return [
+        card(n, abstract=f"We find this. {words}.", organizations=("Delft University", "Kyoto Lab"), has_code=True)
+        for n in range(1, papers + 1)
+    ]
+
+
+@pytest.mark.parametrize("length", ["SUMMARY", "FINDING"])
+@pytest.mark.parametrize("papers", [5, 10, 15])
+def test_the_default_digest_has_at_most_750_visible_words(papers, length):
+    message = digest(copy(full(papers), card_length=length, more=99, more_url=f"{BASE}/today"))
+    assert len(Read(message.html).text.split()) <= 750
+    assert len(re.findall(r"^ ?\d+\. ", message.text, re.M)) == papers
+
+
+def test_what_would_be_too_long_has_fewer_whole_cards_and_none_with_less_to_say():
+    shown = Read(digest(copy(full(10))).html)
+    whole = [heading for heading in shown.headings if re.match(r"\d+\.", heading)]
+    assert 5 <= len(whole) < 10 and "In brief" in shown.headings
+    assert shown.text.count("Delft University") == len(whole)
+    assert len(Read(digest(copy(full(25), card_length="ABSTRACT")).html).text.split()) > 1000  # asked for
+
+
+def test_a_paper_in_brief_names_its_first_author():
+    assert "Adaeze Okafor and 6 others" in digest(copy(short(11))).text
+
+
+def short(papers):
+    return [card(n, abstract="It reads 64 of 3,000 rows.") for n in range(1, papers + 1)]
+
+
+def test_who_chose_the_authors_own_words_gets_no_summary_of_a_source():
+    summed = card(abstract="We find that moss grows.", summary="Moss: it grows!", summary_by="Example Papers")
+    theirs, own = (digest(copy([summed], card_length=length)) for length in ("SUMMARY", "FINDING"))
+    for part in (theirs.text, Read(theirs.html).text):
+        assert "Moss: it grows! (summary: Example Papers)" in part and "We find" not in part
+    for part in (own.text, Read(own.html).text):
+        assert "We find that moss grows." in part and "Moss: it grows!" not in part and "summary" not in part
+    bare = digest(copy([card(abstract="", summary="Moss: it grows!", summary_by="Example Papers")], card_length="FINDING"))
+    assert "it grows" not in bare.text + bare.html
 
 
 def test_a_ten_megabyte_abstract_does_not_stop_the_others():

@@ -75,7 +75,7 @@ def test_a_second_reader_of_known_cards_costs_no_run_of_the_inliner(fresh):
     shelf = fresh()
     digest(copy(12))
     assert shelf.runs == 1
-    digest(copy(12, unsubscribe_url=f"{BASE}/unsubscribe/other", interests=("something", "else"), numbers=(129,)))
+    digest(copy(12, unsubscribe_url=f"{BASE}/u/other", interests=("something", "else"), numbers=(129,)))
     digest(copy([card(n) for n in (7, 3, 5)]))
     assert shelf.runs == 1
 

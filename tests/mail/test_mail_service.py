@@ -20,6 +20,20 @@ def test_every_kind_has_subject_text_and_html_with_the_same_links(kind):
     assert {SERVICE[kind].get(name) for name in SERVICE[kind] if name.endswith("_url")} <= set(seen.links)
 
 
+@pytest.mark.parametrize("kind", SERVICE)
+def test_an_inbox_shows_the_first_sentence_after_the_subject(kind):
+    message = service(kind, service_context(kind))
+    hidden = re.search(r'<div class="pre"[^>]*>(.*?)</div>', message.html)[1].split("\u034f")[0]
+    said = hidden.removesuffix("…")
+    assert said and said in Read(message.html).text and not message.subject.startswith(said) and len(hidden) <= 120
+
+
+@pytest.mark.parametrize("kind", SERVICE)
+def test_links_stand_alone_on_their_lines_of_the_text_part(kind):
+    for row in service(kind, service_context(kind)).text.split("\n"):
+        assert "://" not in row or row.startswith("https://")
+
+
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, wants in SERVICE.items() for name in wants])
 def test_a_missing_value_is_an_error_not_a_gap(kind, name):
     context = service_context(kind)

@@ -60,7 +60,7 @@ def test_a_digest_carries_every_header_of_a_list():
     assert mail["Date"] == "Sun, 22 Nov 2026 07:00:00 +0000"
     assert mail["Message-ID"] == "<k3J9s0aQ@papers.example.org>"
     assert mail["List-Id"] == "Paper Round <digest.papers.example.org>"
-    assert mail["List-Unsubscribe"] == f"<{BASE}/unsubscribe/k3J9>, <mailto:desk@papers.example.org?subject=unsubscribe>"
+    assert mail["List-Unsubscribe"] == f"<{BASE}/u/k3J9>, <mailto:desk@papers.example.org?subject=unsubscribe>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["List-Help"] == f"<{BASE}/>"
     assert mail["Auto-Submitted"] == "auto-generated" and mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"

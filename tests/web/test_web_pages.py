@@ -89,8 +89,8 @@ def test_a_mail_in_the_browser_is_a_sandbox_of_its_own(client, pages, name):
 
 def test_the_copy_for_a_friend_holds_no_personal_link(client, pages):
     html = client.get(pages["edition"]).content.decode()
-    assert not re.search(r"/(unsubscribe|preferences|view|never)/", html)
-    assert "/unsubscribe/" in client.get(pages["view"]).content.decode()
+    assert not re.search(r"/(u|unsubscribe|preferences|view|never)/", html)
+    assert "/u/" in client.get(pages["view"]).content.decode()
 
 
 def test_hostile_titles_are_shown_as_they_are_written(client):
@@ -151,6 +151,17 @@ def test_a_paper_page_shows_all_that_is_known(client):
         assert text in html
 
 
+def test_a_list_cuts_a_long_abstract_between_words_and_no_number_apart(client):
+    rows.papers(rows.issue(), 1, abstract="moss " * 43 + "grows 3.5 × 10⁻³ mm a year. " + "Moss. " * 300)
+    assert "moss grows…" in client.get("/today").content.decode()
+
+
+def test_the_description_of_a_paper_is_cut_before_a_number_that_it_would_part(client):
+    [row] = rows.papers(rows.issue(), 1, abstract="m" * 290 + " 1,000,000,000 rows. " + "Moss. " * 99)
+    html = client.get(f"/papers/{row.public_id}").content.decode()
+    assert f'content="{"m" * 290}…"' in html
+
+
 def test_a_merged_paper_shows_the_survivor_and_a_withdrawn_one_its_title_alone(client):
     one, other = rows.papers(rows.issue(), 2)
     Paper.objects.filter(pk=one.pk).update(merged_into=other)
@@ -186,7 +197,7 @@ def test_a_topic_page_names_its_papers_and_offers_them_by_mail(client):
 def test_queries_do_not_grow_with_papers(client, path):
     closed = rows.issue()
     rows.topic()
-    rows.papers(closed, 10)
+    rows.papers(closed, 100)
     few = queries_of(lambda: client.get(path))
     rows.papers(closed, 200)
     assert queries_of(lambda: client.get(path)) == few
@@ -222,7 +233,7 @@ def test_the_stylesheet_is_small_and_asks_for_nothing():
 
 def test_robots_stay_out_of_personal_pages_and_security_txt_does_not_expire(client):
     robots = client.get("/robots.txt").content.decode()
-    for name in ("confirm", "unsubscribe", "preferences", "view", "never"):
+    for name in ("confirm", "u", "unsubscribe", "preferences", "view", "never"):
         assert f"Disallow: /{name}/" in robots
     text = client.get("/.well-known/security.txt").content.decode()
     expires = re.search(r"Expires: (\S+)Z", text)

@@ -130,6 +130,16 @@ def test_never_bars_the_address_by_post_alone(client):
     assert Delivery.objects.filter(kind=Kind.CONFIRM, state="PENDING").count() == 0
 
 
+def test_a_reader_switches_the_summaries_of_sources_off(client):
+    who = rows.reader()
+    path = rows.signed("preferences", who.public_id)
+    assert "summary in the authors’ own words" in client.get(path).content.decode()
+    assert client.post(path, form(card_length="FINDING")).status_code == 200
+    who.refresh_from_db()
+    assert who.card_length == CardLength.FINDING
+    assert 'value="FINDING" selected' in client.get(path).content.decode()
+
+
 def test_preferences_are_shown_saved_and_confirmed_with_the_next_issue(client):
     rows.topic()
     who = rows.reader()

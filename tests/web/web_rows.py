@@ -104,9 +104,9 @@ def whole() -> dict[str, str]:
         "rss": "/feeds/today.rss", "atom": "/feeds/today.atom", "json": "/feeds/today.json",
         "topic_rss": "/feeds/topics/robotics.rss", "robots": "/robots.txt", "security": "/.well-known/security.txt",
         "favicon": "/favicon.ico", "livez": "/livez", "outbox": "/outbox/", "confirm": asked("new@example.org"),
-        "preferences": signed("preferences", who.public_id), "unsubscribe": signed("unsubscribe", who.public_id),
+        "preferences": signed("preferences", who.public_id), "unsubscribe": f"/u/{who.leave_id}",
         "never": signed("never", who.public_id), "view": signed("view", copy.public_id),
-        "edition": f"/editions/{copy.edition.public_id}",
+        "edition": f"/editions/{copy.edition.public_id}", "edition_rss": f"/editions/{copy.edition.public_id}.rss",
     }  # fmt: skip
 
 

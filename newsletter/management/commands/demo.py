@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from newsletter import delivery, editions, issues, sources, subscribers
 from newsletter.management.stage import clock
+from newsletter.matching.compiled import compiled
 from newsletter.matching.query import parse
 from newsletter.models import (
     Candidate,
@@ -93,7 +94,9 @@ def demo_reader(*, now: datetime) -> Subscriber:
         },
     )
     for name, text in INTERESTS:
-        interest, _ = Interest.objects.get_or_create(query=parse(text).canonical, defaults={"name": name})
+        query = parse(text)
+        wanted = {"name": name, "compiled": compiled(query)}
+        interest, _ = Interest.objects.get_or_create(query=query.canonical, defaults=wanted)
         SubscriberInterest.objects.get_or_create(subscriber=reader, interest=interest, defaults={"added_at": now})
     return reader
 

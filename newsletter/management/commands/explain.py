@@ -8,19 +8,20 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
+from newsletter import curation
 from newsletter.editions.explain import explain
-from newsletter.management.stage import clock, leave_run
-from newsletter.models import Alias, Paper, Subscriber
+from newsletter.management.stage import clock, leave_run, text
+from newsletter.models import Subscriber
 
 
 class Command(BaseCommand):
-    """`manage.py explain READER PAPER`: READER is a public id or an address, PAPER a public id or an arXiv id or DOI."""
+    """`manage.py explain READER PAPER`: READER is a public id or an address, PAPER a public id, an arXiv id, a DOI or an address."""
 
     help = "Say why a paper was or was not in a reader's copies."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("reader")
-        parser.add_argument("paper")
+        parser.add_argument("reader", type=text)
+        parser.add_argument("paper", type=text)
         parser.add_argument("--at", metavar="TIME", help="as if it were TIME")
         parser.add_argument("--json", action="store_true")
 
@@ -28,11 +29,9 @@ class Command(BaseCommand):
         reader = Subscriber.objects.filter(Q(public_id=options["reader"]) | Q(address__iexact=options["reader"])).first()
         if reader is None:
             raise CommandError("no such reader: give the public id or the address of a subscriber")
-        paper = Paper.objects.filter(public_id=options["paper"]).first()
-        alias = Alias.objects.filter(value=options["paper"]).select_related("paper").first()
-        paper = paper or (alias.paper if alias else None)
+        paper = curation.find_paper(options["paper"])
         if paper is None:
-            raise CommandError("no such paper: give its public id, its arXiv id without version, or its DOI")
+            raise CommandError("no such paper: give its public id, its arXiv id, its DOI or its address")
         lines = explain(reader=reader, paper=paper)
         leave_run("explain", {"reader": reader.public_id, "paper": paper.public_id}, now=clock(options["at"]))
         if options["json"]:

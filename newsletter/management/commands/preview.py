@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from newsletter import editions
-from newsletter.management.stage import clock, leave_run
+from newsletter.management.stage import clock, leave_run, text
 from newsletter.matching.query import BadQuery
 
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Show what these queries would have brought in the last fourteen days."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("query", nargs="*", help="queries as readers type them; none: is:trending")
+        parser.add_argument("query", nargs="*", type=text, help="queries as readers type them; none: is:trending")
         parser.add_argument("--at", metavar="TIME", help="as if it were TIME")
         parser.add_argument("--json", action="store_true")
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         try:
             days = editions.preview(queries=options["query"], now=clock(options["at"]))
         except BadQuery as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(f"Column {error.column}: {error}") from None
         leave_run("preview", {"queries": options["query"], "papers": sum(day.count for day in days)}, now=clock(options["at"]))
         value = [
             {

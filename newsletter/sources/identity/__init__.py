@@ -13,6 +13,7 @@ from datetime import date, datetime
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from newsletter import search
 from newsletter.models import Paper, Sighting, Source
 from newsletter.sources.identity import _fields
 from newsletter.sources.identity._known import Entry, Key, Known, keys_of
@@ -82,7 +83,9 @@ def _store_once(page: Page, source: Source, seen_at: datetime, day: date, one_da
         known.claim(entry, keys)
         shown.append(_Shown(rank, record, keys, entry, listed_on))
     known.write(at=seen_at)
-    _write_signals(known, shown, source, seen_at)
+    changed = _write_signals(known, shown, source, seen_at)
+    if new or changed:
+        search.index_changed()
     return Counts(
         new=new,
         merged=len(shown) - new,
@@ -91,8 +94,11 @@ def _store_once(page: Page, source: Source, seen_at: datetime, day: date, one_da
     )
 
 
-def _write_signals(known: Known, shown: list[_Shown], source: Source, seen_at: datetime) -> None:
-    """The winning fields, the newest votes, and a sighting where this source shows what it did not show before."""
+def _write_signals(known: Known, shown: list[_Shown], source: Source, seen_at: datetime) -> bool:
+    """The winning fields, the newest votes, and a sighting where this source shows what it did not show before.
+
+    Whether a paper has changed.
+    """
     last: dict[tuple[int, date], Sighting] = {}
     rivals: dict[int, list[Sighting]] = {}
     pks = {each.entry.root().paper.pk for each in shown}
@@ -124,7 +130,7 @@ def _write_signals(known: Known, shown: list[_Shown], source: Source, seen_at: d
     Sighting.objects.bulk_create(added)
     if again:
         Sighting.objects.bulk_update(again, _fields.SIGNALS)
-    _write_changes(changed)
+    return _write_changes(changed)
 
 
 def _sighting(known: Known, each: _Shown, source: Source, seen_at: datetime) -> Sighting:
@@ -146,7 +152,8 @@ def _greatest(before: Sighting, row: Sighting) -> bool:
     return changed
 
 
-def _write_changes(changed: dict[Entry, set[str]]) -> None:
+def _write_changes(changed: dict[Entry, set[str]]) -> bool:
     dirty = {entry: names for entry, names in changed.items() if names}
     if dirty:
         Paper.objects.bulk_update([entry.paper for entry in dirty], sorted(set().union(*dirty.values())), batch_size=500)
+    return bool(dirty)

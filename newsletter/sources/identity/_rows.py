@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
+from newsletter import search
 from newsletter.models import Alias, Paper, Sighting
 from newsletter.models.papers import random_id
 from newsletter.sources.identity import _fields
@@ -42,6 +43,7 @@ def join(paper: Paper, into: Paper, *, now: datetime) -> None:
     changed = _fields.absorb(into, paper) | _fields.newest_signals(into)
     if changed:
         into.save(update_fields=sorted(changed))
+    search.index_changed()
 
 
 def part(paper: Paper, aliases: Sequence[Alias], *, now: datetime) -> Paper:
@@ -59,6 +61,7 @@ def part(paper: Paper, aliases: Sequence[Alias], *, now: datetime) -> Paper:
         changed = _fields.newest_signals(one)
         if changed:
             one.save(update_fields=sorted(changed))
+    search.index_changed()
     return own
 
 

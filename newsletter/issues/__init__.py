@@ -6,16 +6,19 @@ at once leave the same rows as one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+import logging
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef
 
-from newsletter.matching import Document, trend
+from newsletter.issues import _again, _risen, _signals, sums
+from newsletter.issues._again import AGAIN_DAYS, DEFAULT_QUERY
+from newsletter.issues._signals import document, trend_of, values_of, weights_now
+from newsletter.matching import trend
 from newsletter.models import (
     AgainReason,
     Candidate,
@@ -25,13 +28,36 @@ from newsletter.models import (
     IssueState,
     Kind,
     Paper,
-    Sighting,
-    Source,
+    TrendWeights,
 )
 from newsletter.models.ledger import OPEN_STATES
 
+__all__ = [
+    "AGAIN_DAYS",
+    "DEFAULT_QUERY",
+    "NEW_DAYS",
+    "GatherReport",
+    "archive",
+    "close",
+    "close_due",
+    "count_prepared",
+    "document",
+    "finish",
+    "gather",
+    "last_cutoff",
+    "local_date",
+    "next_cutoff",
+    "open_issue",
+    "reweigh",
+    "trend_of",
+    "values_of",
+    "weights_now",
+]
+
+logger = logging.getLogger(__name__)
+
 NEW_DAYS = 14
-AGAIN_DAYS = 30
+_NAMED = 20  # breaches named in one look
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +99,26 @@ def open_issue(*, now: datetime) -> Issue:
 def gather(*, now: datetime) -> GatherReport:
     """Offer committed papers to the open issue and refresh its signals.
 
-    NEW: every paper without a candidate, not merged, not withdrawn, listed at most 14 days ago. AGAIN(LISTED): a
-    paper of the last 30 days that a trending source lists for the first time. Safe to repeat: unique (issue, paper),
-    unique (paper) where NEW.
+    NEW: every paper without a candidate, not merged, not withdrawn, listed at most 14 days ago. AGAIN: what looks back
+    of its own accord, as things stand now (`_again`). Safe to repeat: unique (issue, paper), unique (paper) where NEW.
     """
     with transaction.atomic():
         issue = _locked_open(now)
         return _gather(issue, now)
+
+
+def reweigh(weights: trend.Weights, *, by: str, now: datetime) -> TrendWeights | None:
+    """These weights from now on, for what is not closed; frozen trends stay. None when they hold already.
+
+    The open issue is locked and refreshed in the same transaction, so that no gathering brings the old order back.
+    """
+    with transaction.atomic():
+        issue = _locked_open(now)
+        if weights_now()[1] == weights:
+            return None
+        row = TrendWeights.objects.create(**asdict(weights), since_at=now, by=by)
+        _refresh(issue, local_date(now), now)
+    return row
 
 
 def close(*, now: datetime) -> Issue:
@@ -87,6 +126,7 @@ def close(*, now: datetime) -> Issue:
     with transaction.atomic():
         issue = _locked_open(now)
         _gather(issue, now)
+        _risen.rebase(now=now, today=local_date(now))
         issue.state = IssueState.CLOSED
         issue.closed_at = now
         issue.closed_on = local_date(now)
@@ -121,58 +161,27 @@ def archive(day: date, *, now: datetime) -> Issue:
         for pk in shown.order_by("id").values_list("id", flat=True).distinct():
             rows.append(Candidate(issue=issue, paper_id=pk, kind=CandidateKind.AGAIN, reasons=[AgainReason.LISTED]))
         Candidate.objects.bulk_create(rows, ignore_conflicts=True)
-        _refresh(issue, day)
+        _refresh(issue, day, datetime.combine(day + timedelta(days=1), time.min, settings.ISSUE_ZONE))
     return issue
 
 
 def finish(*, now: datetime) -> list[int]:
-    """Set done_at where a newer issue has closed, no copy is open and the sums hold. The numbers set."""
+    """Set done_at where a newer issue has closed, no copy is open and the sums hold. The numbers set.
+
+    An issue whose sums do not hold is never done; the log names the rows (`issues.sums`), as `manage.py audit` does.
+    """
     newest = Issue.objects.filter(state=IssueState.CLOSED).aggregate(newest=Max("number"))["newest"]
     waiting = Issue.objects.filter(state=IssueState.CLOSED, done_at__isnull=True, number__lt=newest or 0)
+    still_open = Delivery.objects.filter(kind=Kind.DIGEST, upto=OuterRef("number"), state__in=OPEN_STATES)
     done = []
-    for issue in waiting.order_by("number"):
-        copies = Delivery.objects.filter(kind=Kind.DIGEST, upto=issue.number)
-        counts = copies.aggregate(all=Count("id"), open=Count("id", filter=Q(state__in=OPEN_STATES)))
-        if not counts["open"] and counts["all"] == issue.prepared:
-            Issue.objects.filter(pk=issue.pk, done_at__isnull=True).update(done_at=now)
-            done.append(issue.number)
+    for number in waiting.filter(~Exists(still_open)).order_by("number").values_list("number", flat=True):
+        found = list(islice(chain(sums.breaches(number), sums.edition_breaches(number)), _NAMED))
+        for breach in found:
+            logger.error("issue %s is not done: %s %s", number, breach.row, breach.message)
+        if not found:
+            Issue.objects.filter(number=number, done_at__isnull=True).update(done_at=now)
+            done.append(number)
     return done
-
-
-def document(candidate: Candidate, paper: Paper, *, on: date) -> Document:
-    """The paper as the candidate's signals show it: what queries and scores read. Pure over loaded rows."""
-    return _document(
-        (paper.title, candidate.summary_edit or paper.summary, paper.abstract),
-        (tuple(paper.authors), tuple(paper.organizations), tuple(paper.categories), tuple(paper.keywords)),
-        (candidate.has_code, bool(paper.project_url)),
-        (candidate.upvotes, candidate.stars, max((on - paper.listed_on).days, 0), candidate.trend),
-    )
-
-
-@lru_cache(maxsize=10_000)
-def _document(
-    texts: tuple[str, str, str],
-    lists: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
-    flags: tuple[bool, bool],
-    signals: tuple[int | None, int | None, int, float],
-) -> Document:
-    """Equal content gives the same object, whose words are cut once a process."""
-    return Document(
-        title=texts[0],
-        summary=texts[1],
-        abstract=texts[2],
-        authors=lists[0],
-        organizations=lists[1],
-        categories=lists[2],
-        keywords=lists[3],
-        sources=(),
-        has_code=flags[0],
-        has_project=flags[1],
-        upvotes=signals[0],
-        stars=signals[1],
-        age_days=signals[2],
-        trend=signals[3],
-    )
 
 
 def _locked_open(now: datetime) -> Issue:
@@ -188,8 +197,8 @@ def _open_next(now: datetime) -> Issue:
 def _gather(issue: Issue, now: datetime) -> GatherReport:
     today = local_date(now)
     new = _offer_new(issue, today)
-    again = _offer_listed(issue, today)
-    updated = _refresh(issue, today)
+    again = _again.renew(issue, now=now, today=today)
+    updated = _refresh(issue, today, now)
     return GatherReport(issue=issue.number, new=new, again=again, updated=updated)
 
 
@@ -203,72 +212,12 @@ def _offer_new(issue: Issue, today: date) -> int:
     return len(rows)
 
 
-def _offer_listed(issue: Issue, today: date) -> int:
-    """AGAIN(LISTED): no candidate of the paper has yet been listed by a trending source, and now one does."""
-    listed = Sighting.objects.filter(source__is_trending=True, paper__listed_on__gte=today - timedelta(days=AGAIN_DAYS))
-    papers = set(listed.values_list("paper_id", flat=True))
-    rows = Candidate.objects.filter(paper_id__in=papers, paper__merged_into__isnull=True, paper__withdrawn_at__isnull=True)
-    newest: dict[int, Candidate] = {}
-    known: set[int] = set()
-    for row in rows.order_by("id"):
-        newest[row.paper_id] = row
-        if row.listed_trending or row.issue_id == issue.pk:
-            known.add(row.paper_id)
-    again = [
-        Candidate(issue=issue, paper_id=pk, kind=CandidateKind.AGAIN, reasons=[AgainReason.LISTED])
-        for pk, row in newest.items()
-        if pk not in known and row.hidden_at is None
-    ]
-    Candidate.objects.bulk_create(again, ignore_conflicts=True)
-    return len(again)
-
-
-def _refresh(issue: Issue, today: date) -> int:
-    """Live signals of the open issue's candidates: the newest on Paper, sources counted from sightings."""
+def _refresh(issue: Issue, today: date, at: datetime) -> int:
+    """Live signals of the issue's candidates, frozen once nothing refreshes them any more."""
     rows = list(Candidate.objects.filter(issue=issue).select_related("paper__merged_into"))
-    papers = {row.pk: row.paper.survivor() for row in rows}  # a merged paper's candidate shows the other's signals
-    seen = _sources_of({paper.pk for paper in papers.values()})
-    trending = set(Source.objects.filter(is_trending=True).values_list("id", flat=True))
-    changed = [row for row in rows if _update(row, papers[row.pk], seen.get(papers[row.pk].pk, set()), trending, today)]
-    fields = ["upvotes", "comments", "stars", "sources", "listed_trending", "has_code", "trend"]
-    Candidate.objects.bulk_update(changed, fields, batch_size=500)
+    changed = _signals.fill(rows, {row.paper_id: row.paper.survivor() for row in rows}, on=today, at=at)
+    Candidate.objects.bulk_update(changed, [name.removesuffix("_id") for name in _signals.LIVE], batch_size=500)
     return len(changed)
-
-
-def _sources_of(papers: Iterable[int]) -> dict[int, set[int]]:
-    seen: dict[int, set[int]] = {}
-    pairs = (
-        Sighting.objects.filter(paper_id__in=papers)
-        .exclude(source__kind="github")
-        .values_list("paper_id", "source_id")
-        .distinct()
-    )
-    for paper, source in pairs:
-        seen.setdefault(paper, set()).add(source)
-    return seen
-
-
-def _update(row: Candidate, paper: Paper, sources: set[int], trending: set[int], today: date) -> bool:
-    signals = trend.trend(
-        upvotes=paper.upvotes,
-        comments=paper.comments,
-        stars=paper.stars,
-        sources=max(len(sources), 1),
-        age_days=max((today - paper.listed_on).days, 0),
-    )
-    values = {
-        "upvotes": paper.upvotes,
-        "comments": paper.comments,
-        "stars": paper.stars,
-        "sources": max(len(sources), 1),
-        "listed_trending": bool(sources & trending),
-        "has_code": paper.has_code,
-        "trend": round(signals.total, 6),
-    }
-    changed = any(getattr(row, name) != value for name, value in values.items())
-    for name, value in values.items():
-        setattr(row, name, value)
-    return changed
 
 
 def count_prepared(upto: int, copies: int) -> None:

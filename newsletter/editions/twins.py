@@ -1,0 +1,79 @@
+"""Near-duplicates: the same work under two rows that nobody has merged. Pure: documents in, pairs out.
+
+Two papers are twins when their titles have nearly the same words (at least four, Jaccard >= 0.8) and their abstracts
+do not disagree (Jaccard >= 0.5; without one of them the titles' words must be equal), or when their abstracts of at
+least 20 words are nearly the same. "Part I" and "Part II" of a series differ in their abstracts and stay apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from newsletter.matching import Document
+
+Words = frozenset[str]
+
+SAME = 0.8  # the share of all words of both that both have
+NOT_ANOTHER = 0.5
+TITLE_WORDS = 4
+ABSTRACT_WORDS = 20
+FEW = 50
+
+
+def pairs(documents: Sequence[Document]) -> list[tuple[int, int]]:
+    """The places of all twins, the smaller first. Whether two are twins depends on nothing else that is there."""
+    titles = [frozenset(document.title_view.vocabulary) for document in documents]
+    abstracts = [frozenset(document.abstract_view.vocabulary) for document in documents]
+    near = {*_near(titles, TITLE_WORDS), *_near(abstracts, ABSTRACT_WORDS)}
+    return sorted((one, other) for one, other in near if _twins(titles[one], titles[other], abstracts[one], abstracts[other]))
+
+
+def by_place(documents: Sequence[Document]) -> list[frozenset[int]]:
+    """For each document the places of its twins."""
+    found: list[set[int]] = [set() for _ in documents]
+    for one, other in pairs(documents):
+        found[one].add(other)
+        found[other].add(one)
+    return [frozenset(twins) for twins in found]
+
+
+def _near(sets: Sequence[Words], least: int) -> Iterator[tuple[int, int]]:
+    """Pairs whose Jaccard index is at least SAME.
+
+    Sets so alike share one of the rarest words of each (prefix filtering: Bayardo, Ma, Srikant, WWW 2007), so that few
+    pairs are compared however many papers there are. Of few papers all pairs are, which costs less than the sorting.
+    """
+    if len(sets) <= FEW:
+        large = [(len(words), place) for place, words in enumerate(sets) if len(words) >= least]
+        for (size, one), (other_size, other) in combinations(large, 2):
+            alike_in_size = SAME * size <= other_size and SAME * other_size <= size
+            if alike_in_size and _alike(sets[one], sets[other]) >= SAME:
+                yield one, other
+        return
+    common = Counter(word for words in sets for word in words)
+    holders: dict[str, list[int]] = {}
+    for place, words in enumerate(sets):
+        if len(words) < least:
+            continue
+        rare = sorted(words, key=lambda word: (common[word], word))[: len(words) - int(SAME * len(words) - 1e-9)]
+        for other in {other for word in rare for other in holders.get(word, ())}:
+            if _alike(words, sets[other]) >= SAME:
+                yield other, place
+        for word in rare:
+            holders.setdefault(word, []).append(place)
+
+
+def _twins(title: Words, other_title: Words, abstract: Words, other_abstract: Words) -> bool:
+    if min(len(abstract), len(other_abstract)) >= ABSTRACT_WORDS and _alike(abstract, other_abstract) >= SAME:
+        return True
+    if min(len(title), len(other_title)) < TITLE_WORDS or _alike(title, other_title) < SAME:
+        return False
+    return _alike(abstract, other_abstract) >= NOT_ANOTHER if abstract and other_abstract else title == other_title
+
+
+def _alike(left: Words, right: Words) -> float:
+    """Jaccard index."""
+    shared = len(left & right)
+    return shared / (len(left) + len(right) - shared)

@@ -1,0 +1,134 @@
+"""Asking: the index narrows, the stored words decide and rank."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from django.db import connection
+
+from newsletter.matching import score
+from newsletter.matching.nodes import Name
+from newsletter.matching.query import Query
+from newsletter.models import Candidate, Sighting
+from newsletter.search._holdings import Holdings
+from newsletter.search._kept import Row
+from newsletter.search._narrow import narrowed
+
+POOL = 500  # hits that are scored; of more than that, the newest
+# A paper is found under its newest candidate; hidden there, it is not found.
+_NEWEST = """
+    FROM newsletter_candidate c WHERE c.hidden_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM newsletter_candidate n WHERE n.paper_id = c.paper_id AND n.id > c.id)
+    AND c.paper_id NOT IN (SELECT id FROM newsletter_paper WHERE withdrawn_at IS NOT NULL)
+    AND c.paper_id NOT IN (SELECT id FROM newsletter_paper WHERE merged_into_id IS NOT NULL)
+"""
+# Whose words the index does not know: noted as changed, or shown with a curator's summary.
+_UNSURE = """
+    c.paper_id IN (SELECT paper_id FROM newsletter_unindexed UNION SELECT paper_id FROM newsletter_candidate WHERE summary_edit <> '')
+"""
+# Papers that were joined share their words, whichever row stands in the issue.
+_JOINED = """
+    c.paper_id IN (SELECT id FROM newsletter_paper WHERE merged_into_id IS NOT NULL
+                   UNION SELECT merged_into_id FROM newsletter_paper WHERE merged_into_id IS NOT NULL)
+"""
+_READ = """
+    SELECT c.id, c.paper_id, c.issue_id, c.pin, c.has_code, c.has_project, c.upvotes, c.comments, c.stars, c.trend,
+    CAST(c.listed_by AS text), c.summary_edit FROM newsletter_candidate c
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One paper of a page. The candidate comes with paper and issue; the match with its words."""
+
+    candidate: Candidate
+    match: score.Match
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """total: papers that match; over: only the newest POOL hits of the index were read, and there may be more."""
+
+    total: int
+    over: bool
+    hits: tuple[Hit, ...]
+
+
+def find(query: Query, *, on: date, start: int = 0, most: int = 20) -> Found:
+    """A page of the papers that match, by relevance x trend, then the newest. Ages are counted to that day.
+
+    Up to POOL hits of the index all is exact, and pages are stable while the rows are. Beyond, the newest POOL are ranked.
+    """
+    ids, over = _candidates(query, on)
+    rows = _listed(_rows(ids)) if _asks_for_sources(query) else _rows(ids)
+    holdings = Holdings.of(rows, [row.paper for row in rows], [on] * len(rows))
+    answers = holdings.answers([query])
+    worth = answers.relevance * (1.0 + np.array([rows[place].trend for place in answers.papers], np.float64))
+    newest = np.array([rows[place].candidate for place in answers.papers], np.int64)
+    ranked = answers.papers[np.lexsort((-newest, -worth))]
+    return Found(len(ranked), over, tuple(_hits(query, ranked[start : start + most].tolist(), holdings)))
+
+
+def among(queries: Sequence[Query], *, issues: Collection[int]) -> list[Row]:
+    """Candidates of these issues, hidden ones left out, that may match one of the queries; ages and sources are not looked at.
+
+    Those whose words the index does not know, that are pinned or part of a merge are always among them.
+    """
+    if not issues:
+        return []
+    conditions = [narrowed(query.root, on=None) for query in queries]
+    wanted = " OR ".join(f"({condition.sql})" for condition in conditions)
+    marks = ", ".join(["%s"] * len(issues))
+    sql = f"{_READ} WHERE c.hidden_at IS NULL AND c.issue_id IN ({marks}) AND ({wanted} OR c.pin <> 'NONE' OR {_UNSURE} OR {_JOINED})"
+    return _read(sql, (*issues, *(value for condition in conditions for value in condition.params)))
+
+
+def _hits(query: Query, page: Sequence[int], holdings: Holdings) -> Iterable[Hit]:
+    rows = Candidate.objects.select_related("paper", "issue").in_bulk([holdings.rows[place].candidate for place in page])
+    for place in page:
+        row = rows.get(holdings.rows[place].candidate)
+        match = score.score(holdings.tell(place, row.paper.survivor()), query) if row else None
+        if row and match:
+            yield Hit(row, match)
+
+
+def _candidates(query: Query, on: date) -> tuple[list[int], bool]:
+    condition = narrowed(query.root, on=on)
+    newest = _ids(f"SELECT c.id {_NEWEST} AND ({condition.sql}) ORDER BY c.id DESC LIMIT {POOL + 1}", condition.params)
+    unsure = _ids(f"SELECT c.id {_NEWEST} AND {_UNSURE} ORDER BY c.id DESC LIMIT {POOL + 1}", ())
+    return sorted({*newest[:POOL], *unsure[:POOL]}, reverse=True), max(len(newest), len(unsure)) > POOL
+
+
+def _ids(sql: str, params: tuple[Any, ...]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _rows(ids: Sequence[int]) -> list[Row]:
+    marks = ", ".join(["%s"] * len(ids))
+    return _read(f"{_READ} WHERE c.id IN ({marks})", tuple(ids)) if ids else []
+
+
+def _read(sql: str, params: tuple[Any, ...]) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(map(Row._make, cursor.fetchall()))
+
+
+def _listed(rows: Sequence[Row]) -> list[Row]:
+    """The same as listed by whoever has shown the paper until now, and not by its day's frozen sources."""
+    pairs = Sighting.objects.filter(paper__in={row.paper for row in rows}).values_list("paper_id", "source__name", "source__slug")
+    found: dict[int, list[str]] = {}
+    for paper, name, slug in pairs.distinct().order_by("paper_id", "source_id"):
+        found.setdefault(paper, []).extend((name, slug))
+    return [row._replace(listed_by=json.dumps(found.get(row.paper, []))) for row in rows]
+
+
+def _asks_for_sources(query: Query) -> bool:
+    return any(isinstance(leaf, Name) and leaf.field == "source" for leaf in query.leaves())
