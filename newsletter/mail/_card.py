@@ -9,7 +9,7 @@ from functools import lru_cache
 from newsletter.mail._finding import finding
 from newsletter.mail._templates import listing, short_day, translations, whole
 from newsletter.mail._values import Card
-from newsletter.mail._words import count, excerpt, shorten, web
+from newsletter.mail._words import count, excerpt, headline, shorten, web
 
 SUMMARY_WORDS = 40
 ABSTRACT_WORDS = 260  # the whole of nearly every abstract; a longer one ends at a sentence and its link leads on
@@ -52,7 +52,7 @@ def typeset(text: str) -> str:
 def view(card: Card, length: str, locale: str) -> CardView:
     """length: TITLE (no body), SUMMARY (at most 40 words), FINDING (likewise, of the abstract alone), ABSTRACT."""
     body, body_by = _body(card, length)
-    title = shorten(typeset(card.title), TITLE_CHARACTERS) or translations(locale).gettext("Untitled")
+    title = headline(typeset(card.title), TITLE_CHARACTERS) or translations(locale).gettext("Untitled")
     title = translations(locale).gettext("Withdrawn: %(title)s") % {"title": title} if card.withdrawn else title
     byline, lead = _byline(card, locale, AUTHORS_SHOWN), _byline(card, locale, 1)
     organizations, facts, links = _organizations(card, locale), _facts(card, locale), _links(card, locale)
@@ -76,7 +76,7 @@ def view(card: Card, length: str, locale: str) -> CardView:
 def _byline(card: Card, locale: str, most: int) -> str:
     """The first authors, then how many more where the source says, or "et al." where it cut the list."""
     t = translations(locale)
-    shown = [shorten(name, NAME_CHARACTERS) for name in card.authors[:most]]
+    shown = [headline(name, NAME_CHARACTERS) for name in card.authors[:most]]
     shown = [name for name in shown if name]
     if not shown:
         return ""
@@ -104,7 +104,7 @@ def _facts(card: Card, locale: str) -> tuple[str, ...]:
 
 def _organizations(card: Card, locale: str) -> str:
     t = translations(locale)
-    shown = [shorten(name, NAME_CHARACTERS) for name in card.organizations[:ORGANIZATIONS_SHOWN]]
+    shown = [headline(name, NAME_CHARACTERS) for name in card.organizations[:ORGANIZATIONS_SHOWN]]
     rest = len(card.organizations) - len(shown)
     if rest:
         shown.append(t.ngettext("%(n)d more", "%(n)d more", rest) % {"n": rest})

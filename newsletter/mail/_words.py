@@ -74,6 +74,15 @@ def shorten(text: str, limit: int) -> str:
     return f"{head}…" if head else ""
 
 
+def headline(text: str, limit: int) -> str:
+    """As `shorten`; a text that can be parted nowhere is cut at its last space, or inside a word: never to nothing."""
+    short = shorten(text, limit)
+    if short or not text.strip():
+        return short
+    head = line(text[: limit * 4 + 400])[: limit - 1]
+    return f"{head.rpartition(' ')[0] or head}…"
+
+
 def excerpt(text: str, words: int) -> str:
     """Whole sentences of `text` up to `words` words; if even the first is longer, that one cut between words."""
     kept: list[str] = []

@@ -227,10 +227,24 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return answers.private_page(request, "left.html", {"masked": _masked(reader), "unsubscribed": True})
     if reader is None or reader.status == SubscriberStatus.LEFT:
         return answers.private_page(request, "left.html", {"masked": _masked(reader), "unsubscribed": True})
-    context = {"masked": _masked(reader), "preferences": ""}
-    if reader.status == SubscriberStatus.ACTIVE:
-        context["preferences"] = _own("preferences", Purpose.PREFERENCES, reader, now)
-    return answers.private_page(request, "leave.html", context)
+    mailed = reverse("web:mail_preferences", args=[token]) if reader.status == SubscriberStatus.ACTIVE else ""
+    return answers.private_page(request, "leave.html", {"masked": _masked(reader), "mailed": mailed})
+
+
+@_signed
+def mail_preferences(request: HttpRequest, token: str) -> HttpResponse:
+    """POST mails the link to the preferences to the reader's own address, three a day at most; GET shows the way out.
+
+    A way out never expires and may have been forwarded: it opens nothing itself.
+    """
+    if request.method != "POST":
+        return unsubscribe(request, token)
+    now = answers.clock()
+    reader = _leaving(token, now)
+    if reader is not None and reader.status == SubscriberStatus.ACTIVE:
+        subscribers.send_preferences_link(reader.address, network="", now=now)
+        tasks.ring("send")
+    return answers.private_page(request, "linked.html", {"masked": _masked(reader)})
 
 
 def _leaving(token: str, now: datetime) -> Subscriber | None:

@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("confirm/<str:token>", reader.confirm, name="confirm"),
     path("preferences/<str:token>", reader.preferences, name="preferences"),
     path("u/<str:token>", reader.unsubscribe, name="unsubscribe"),
+    path("u/<str:token>/preferences", reader.mail_preferences, name="mail_preferences"),
     path("unsubscribe/<str:token>", reader.unsubscribe),  # as mailed by 0.1
     path("never/<str:token>", reader.never, name="never"),
     path("view/<str:token>", reader.view, name="view"),

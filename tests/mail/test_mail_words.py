@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from newsletter.mail import markdown, plain
 from newsletter.mail._finding import finding
-from newsletter.mail._words import READ_AT_MOST, count, excerpt, sentences, shorten, wrap
+from newsletter.mail._words import READ_AT_MOST, count, excerpt, headline, sentences, shorten, wrap
 
 
 def test_markdown_makes_emphasis_lists_and_links():
@@ -209,3 +209,11 @@ def test_wrapping_counts_wide_characters_twice_and_spares_addresses():
     assert address in wrap(f"see {address} now", 4).split("\n    ") or f"    {address}" in wrap(f"see {address} now", 4).split(
         "\n"
     )
+
+
+def test_a_headline_is_never_cut_to_nothing():
+    unkind = "<script> location.href = '" + "a1" * 200 + "'"
+    assert shorten(unkind, 60) == ""
+    assert headline(unkind, 60) == "<script> location.href =…"
+    assert headline("9" * 400, 60) == "9" * 59 + "…"
+    assert headline("A short one", 60) == "A short one" and headline("  ", 60) == ""

@@ -34,7 +34,7 @@ def test_ten_thousand_ways_out_are_22_characters_and_all_differ():
 
 def test_a_way_out_leads_only_its_own_reader_out(client):
     first, second = rows.reader(), rows.reader()
-    assert client.get(way_out(first)).content.decode().count("<button") == 1
+    assert client.get(way_out(first)).content.decode().count("<button") == 2
     assert states(first, second) == [ACTIVE, ACTIVE]
     assert client.post(way_out(first)).status_code == 200
     assert states(first, second) == [LEFT, ACTIVE]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import web_rows as rows
 from django.test import Client
 
-from newsletter import tasks
+from newsletter import subscribers, tasks
 from newsletter.models import Candidate, CardLength, Delivery, EmptyDay, Kind, Subscriber, SubscriberStatus, Suppression
 
 pytestmark = pytest.mark.django_db
@@ -106,8 +106,25 @@ def test_following_the_unsubscribe_link_changes_nothing(client):
     who = rows.reader()
     before = rows.counts()
     html = client.get(rows.signed("unsubscribe", who.public_id)).content.decode()
-    assert html.count("<button") == 1 and "/preferences/" in html
+    assert html.count("<button") == 2 and "/preferences/" not in html
     assert rows.counts() == before
+
+
+def test_the_way_out_mails_the_preferences_link_and_never_shows_it(stranger, bells):
+    who = rows.reader()
+    path = f"/u/{who.leave_id}/preferences"
+    before = rows.counts()
+    assert "/preferences/" not in stranger.get(path).content.decode() and rows.counts() == before
+    for _ in range(5):
+        answer = stranger.post(path)
+        assert answer.status_code == 200 and "/preferences/" not in answer.content.decode()
+        assert who.address not in answer.content.decode()
+    assert list(Delivery.objects.values_list("kind", "to_address")) == [(Kind.LINK, who.address)] * 3
+    assert bells == ["send"] * 5
+    subscribers.unsubscribe(who.public_id, now=datetime.now(UTC))
+    stranger.post(path)
+    assert Delivery.objects.filter(kind=Kind.LINK, state="PENDING").count() == 0
+    assert stranger.post("/u/" + "x" * 22 + "/preferences").status_code == 200
 
 
 def test_unsubscribing_stays_possible_after_erasure_and_says_nothing_of_anyone(client):
