@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.chaos_servers import postgresql_programs, postgresql_user, tied
+from bench.chaos_servers import postgresql_programs, postgresql_user
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("postgresql", "sqlite")
@@ -38,10 +38,11 @@ def measure(*, kills: int = 10, seed: int = 1) -> list[dict[str, Any]]:
             plays[stage] = reason
         else:
             plays[stage] = begin(stage, copies=COPIES_A_KILL[stage] * kills, kills=share, seed=seed)
-    return [
-        {"stage": stage, "note": play, "failed": ["not measured"]} if isinstance(play, str) else row_of(stage, play)
-        for stage, play in plays.items()
-    ]
+    return [_unmeasured(stage, play) if isinstance(play, str) else row_of(stage, play) for stage, play in plays.items()]
+
+
+def _unmeasured(stage: str, why: str) -> dict[str, Any]:
+    return {"stage": stage, "failed": [f"{stage} not measured: {why}"]}
 
 
 def missing(stage: str) -> str:
@@ -88,13 +89,13 @@ def row_of(stage: str, play: subprocess.Popen[str]) -> dict[str, Any]:
                 play.send_signal(signal.SIGTERM)
             play.wait()
     if play.returncode:
-        return {"stage": stage, "note": errors[-3000:], "failed": ["not measured"]}
+        return _unmeasured(stage, errors[-3000:])
     row: dict[str, Any] = json.loads(said.splitlines()[-1])
     return row
 
 
-def failed(figures: dict[str, Any], wanted: Sequence[str]) -> list[str]:
-    """The demands that the figures do not meet. wanted: the faults that must have happened."""
+def failed(figures: dict[str, Any], wanted: Sequence[tuple[str, int]]) -> list[str]:
+    """The demands that the figures do not meet. wanted: faults that must have happened, and how often."""
     zeros = ("lost", "twice", "stray", "wrong", "unfinished", "audit_findings")
     unmet = [f"{name} {figures[name]}, 0 wanted" for name in zeros if figures[name]]
     if figures["uncertain"] > figures["uncertain_at_most"]:
@@ -104,6 +105,3 @@ def failed(figures: dict[str, Any], wanted: Sequence[str]) -> list[str]:
     return unmet + [
         f"{name} {figures['faults'][name]}, {count} wanted" for name, count in wanted if figures["faults"][name] < count
     ]
-
-
-__all__ = ["STAGES", "begin", "failed", "measure", "missing", "row_of", "tied"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.chaos_servers import Broker, PostgreSQL, Program
 from bench.chaos_worker import LEASE
 
-_EVERY_S = 0.5
+EVERY_S = 0.5
 _AWAY_S = 1.0  # the broker
 
 
@@ -41,7 +41,7 @@ class Faults:
         self._rounds = max(1, kills // 10)
         self._due = self._schedule()
         self._later: list[tuple[float, Callable[[], None]]] = []
-        self._next_s = time.monotonic() + _EVERY_S
+        self._next_s = time.monotonic() + EVERY_S
         self.killed = self.whole_workers = self.senders_killed = self.wiped = self.restarted = self.frozen = 0
         self._ice: dict[int, str] = {}
         self.thawed: dict[str, float] = {}
@@ -78,7 +78,7 @@ class Faults:
         if self._due and self.killed >= self._due[0][0] and self._due[0][1](journals):
             self._due.pop(0)
         if self.killed < self._to_kill and now_s >= self._next_s and self._kill(journals):
-            self._next_s = now_s + _EVERY_S
+            self._next_s = now_s + EVERY_S
         for program in (self._beat, *self._workers):
             if not program.alive():
                 program.kill()  # what is left of its group

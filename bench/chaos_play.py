@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,30 +24,33 @@ from pathlib import Path
 from typing import Any
 
 from bench import chaos
-from bench.chaos_faults import Faults
+from bench.chaos_faults import EVERY_S, Faults
 from bench.chaos_servers import Broker, PostgreSQL, Program, free_port, tied, until
 
 _SHARES = {"temp": 0.05, "perm": 0.02, "busy": 0.03, "drop-before": 0.03, "drop-after": 0.02, "hang": 0.003}
 _HANG_S = 2  # how long a sender waits for an answer; the server's hang is 30 s
-_SLOW_MS = {"postgresql": 15, "sqlite": 20}  # of each mail, so that the sending outlasts the faults
+_WORKERS = {"postgresql": 2, "sqlite": 1}
+_PATIENCE_S = 240  # with nothing open it ends long before
 _STATES = {"SENT": "sent", "FAILED": "bounced", "CANCELLED": "skipped", "UNCERTAIN": "uncertain"}
 
 
 def main() -> None:
     stage, copies, kills, seed, parent = sys.argv[1], *map(int, sys.argv[2:])
-    tied(parent)()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    tied(parent, signal.SIGTERM)()
     folder = Path(tempfile.mkdtemp(prefix="paperround-chaos-"))
     folder.chmod(0o711)  # PostgreSQL's user passes through
-    play = Play(folder, stage, seed)
+    play = Play(folder, stage, copies, kills, seed)
+    row: dict[str, Any] = {}
     try:
-        play.set_up(copies)
-        row = play.run(copies, kills)
+        play.set_up()
+        row = play.run()
     finally:
         play.end()
-    if row["failed"]:
-        row["kept"] = str(folder)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
+        if row.get("failed"):
+            row["kept"] = str(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(row))
 
 
@@ -54,6 +58,8 @@ def main() -> None:
 class Play:
     folder: Path
     stage: str
+    copies: int
+    kills: int
     seed: int
     database: PostgreSQL | None = None
 
@@ -64,12 +70,12 @@ class Play:
 
     # Setting up
 
-    def set_up(self, copies: int) -> None:
+    def set_up(self) -> None:
         self.database = PostgreSQL(self.folder / "pg") if self.stage == "postgresql" else None
         self.broker = (Broker.redis if self.database else Broker.embedded)(self.folder)
         self.smtp = self._smtp_server()
         self._settings()
-        workers = [self._worker(number) for number in range(2 if self.database else 1)]
+        workers = [self._worker(number) for number in range(_WORKERS[self.stage])]
         self.beat = self._program("beat", "beat", "-l", "INFO", "--pidfile=")
         for worker in workers:
             worker.start()  # they load while the tables are made
@@ -82,7 +88,7 @@ class Play:
         from bench import chaos_rows
 
         chaos_rows.ring_every_second()
-        self.planned = chaos_rows.make(copies, seed=self.seed, now=datetime.now(UTC))
+        self.planned = chaos_rows.make(self.copies, seed=self.seed, now=datetime.now(UTC))
         self.workers = workers
 
     def _smtp_server(self) -> Program:
@@ -90,12 +96,16 @@ class Play:
         options = [word for name, share in _SHARES.items() for word in (f"--{name}", str(share))]
         script = Path(os.environ["PAPERROUND_YARD"]) / "smtp_fault.py"
         argv = [sys.executable, str(script), "--port", str(self.port), "--ledger", str(self.ledger), *options]
-        argv += ["--seed", str(self.seed), "--slow", str(_SLOW_MS[self.stage]), "--for", "3600"]
+        argv += ["--seed", str(self.seed), "--slow", str(self._slow_ms()), "--for", "3600"]
         server = Program(argv, log=self.folder / "smtp.log")
         self.programs.append(server)
         server.start()
         until(lambda: "listening on" in server.log.read_text(), "smtp_fault.py", server.log)
         return server
+
+    def _slow_ms(self) -> float:
+        """What the server takes for a mail, so that sending, however quick, lasts twice as long as the kills do."""
+        return 2000 * self.kills * EVERY_S * _WORKERS[self.stage] * Faults.SENDERS / self.copies
 
     def _settings(self) -> None:
         os.environ.update(
@@ -129,13 +139,13 @@ class Play:
 
     # Playing
 
-    def run(self, copies: int, kills: int) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Until every copy is settled and every fault has happened; then what came of it."""
-        faults = Faults(self.workers, self.beat, self.broker, self.database, kills=kills, dice=random.Random(self.seed))
+        faults = Faults(self.workers, self.beat, self.broker, self.database, kills=self.kills, dice=random.Random(self.seed))
         journals = self.folder / "data" / "journals"
         self.beat.start()
         sending_s = time.monotonic()
-        deadline_s = sending_s + 90 + 2 * kills
+        deadline_s = sending_s + _PATIENCE_S + 6 * self.kills
         while time.monotonic() < deadline_s:
             faults.tend(journals)
             if faults.over() and _open_copies() == 0:
@@ -143,9 +153,9 @@ class Play:
             time.sleep(0.05)
         seconds = time.monotonic() - sending_s
         faults.thaw_all()
-        return self._judged(faults, copies, seconds)
+        return self._judged(faults, seconds)
 
-    def _judged(self, faults: Faults, copies: int, seconds: float) -> dict[str, Any]:
+    def _judged(self, faults: Faults, seconds: float) -> dict[str, Any]:
         from newsletter.delivery.audit import audit
 
         for worker in (self.beat, *self.workers):
@@ -155,7 +165,7 @@ class Play:
         ambiguous = sum(injected.get(name, 0) for name in ("drop-before", "drop-after", "hang"))
         bound = faults.senders_killed + ambiguous
         verdict = self._verdict(bound)
-        figures: dict[str, Any] = {"stage": self.stage, "copies": copies, "planned": self.planned} | verdict
+        figures: dict[str, Any] = {"stage": self.stage, "copies": self.copies, "planned": self.planned} | verdict
         figures |= {"audit_findings": len(audit().findings), "begun_after_the_lease": self._late(faults)}
         figures |= {"faults": faults.counts() | injected, "leases_outlived": self._outlived(), "sending_s": round(seconds, 1)}
         figures |= {"mails_per_s": round(verdict["taken"] / seconds), "whole_s": round(time.monotonic() - self.began_s, 1)}
