@@ -96,12 +96,10 @@ def row_of(stage: str, play: subprocess.Popen[str]) -> dict[str, Any]:
 
 def failed(figures: dict[str, Any], wanted: Sequence[tuple[str, int]]) -> list[str]:
     """The demands that the figures do not meet. wanted: faults that must have happened, and how often."""
-    zeros = ("lost", "twice", "stray", "wrong", "unfinished", "audit_findings")
+    zeros = ("lost", "twice", "stray", "wrong", "unfinished", "misjudged", "begun_after_the_lease", "audit_findings")
     unmet = [f"{name} {figures[name]}, 0 wanted" for name in zeros if figures[name]]
     if figures["uncertain"] > figures["uncertain_at_most"]:
         unmet.append(f"uncertain {figures['uncertain']}, {figures['uncertain_at_most']} at most")
-    if figures["begun_after_the_lease"]:
-        unmet.append(f"begun after the lease {figures['begun_after_the_lease']}, 0 wanted")
     return unmet + [
         f"{name} {figures['faults'][name]}, {count} wanted" for name, count in wanted if figures["faults"][name] < count
     ]

@@ -167,6 +167,7 @@ class Play:
         verdict = self._verdict(bound)
         figures: dict[str, Any] = {"stage": self.stage, "copies": self.copies, "planned": self.planned} | verdict
         figures |= {"audit_findings": len(audit().findings), "begun_after_the_lease": self._late(faults)}
+        figures |= {"misjudged": _misjudged(faults)}
         figures |= {"faults": faults.counts() | injected, "leases_outlived": self._outlived(), "sending_s": round(seconds, 1)}
         figures |= {"mails_per_s": round(verdict["taken"] / seconds), "whole_s": round(time.monotonic() - self.began_s, 1)}
         return figures | {"failed": chaos.failed(figures, faults.wanted())}
@@ -203,6 +204,15 @@ class Play:
 
     def _outlived(self) -> int:
         return sum(worker.log.read_text(errors="replace").count("outlived its lease") for worker in self.workers)
+
+
+def _misjudged(faults: Faults) -> int:
+    """Rows of killed senders that did not end as their journals said: in flight UNCERTAIN, acknowledged SENT."""
+    from newsletter.models import Delivery
+
+    states = dict(Delivery.objects.values_list("pk", "state"))
+    doubted = [pk for part in faults.dead for pk in part.in_flight if states[pk] != "UNCERTAIN"]
+    return len(doubted) + sum(states[pk] != "SENT" for part in faults.dead for pk in part.sent)
 
 
 def _expected() -> Iterator[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ import pytest
 from bench import chaos
 
 ROOT = Path(__file__).resolve().parent.parent
-ZEROS = ("lost", "twice", "stray", "wrong", "unfinished", "audit_findings", "begun_after_the_lease", "ledger_check_exit")
+ZEROS = ("lost", "twice", "stray", "wrong", "unfinished", "misjudged", "audit_findings", "begun_after_the_lease")
 
 
 def played(stage: str, *, copies: int, kills: int) -> dict:
@@ -23,6 +23,7 @@ def played(stage: str, *, copies: int, kills: int) -> dict:
         pytest.skip(reason)
     row = chaos.row_of(stage, chaos.begin(stage, copies=copies, kills=kills, seed=1))
     assert row["failed"] == [], row
+    assert row["ledger_check_exit"] == 0
     assert {name: row[name] for name in ZEROS} == dict.fromkeys(ZEROS, 0)
     assert row["planned"] == copies == row["sent"] + row["bounced"] + row["uncertain"]
     assert row["acknowledged"] >= row["sent"]
@@ -30,7 +31,19 @@ def played(stage: str, *, copies: int, kills: int) -> dict:
     faults = row["faults"]
     assert faults["kills"] == kills
     assert all(
-        faults[name] for name in ("whole_workers", "broker_wipes", "thaws", "temp", "perm", "busy", "drop-before", "drop-after")
+        faults[name]
+        for name in (
+            "whole_workers",
+            "killed_in_flight",
+            "killed_with_answers",
+            "broker_wipes",
+            "thaws",
+            "temp",
+            "perm",
+            "busy",
+            "drop-before",
+            "drop-after",
+        )
     )
     return row
 
