@@ -145,7 +145,7 @@ class Play:
         journals = self.folder / "data" / "journals"
         self.beat.start()
         sending_s = time.monotonic()
-        deadline_s = sending_s + _PATIENCE_S + 6 * self.kills
+        deadline_s = sending_s + _PATIENCE_S + self.copies / 5
         while time.monotonic() < deadline_s:
             faults.tend(journals)
             if faults.over() and _open_copies() == 0:
@@ -158,8 +158,9 @@ class Play:
     def _judged(self, faults: Faults, seconds: float) -> dict[str, Any]:
         from newsletter.delivery.audit import audit
 
-        for worker in (self.beat, *self.workers):
-            worker.kill()
+        self.beat.kill()
+        for worker in self.workers:
+            worker.end(signal.SIGTERM)
         self.smtp.end(15)
         injected = json.loads(self.smtp.log.read_text().rpartition("injected ")[2] or "{}")
         ambiguous = sum(injected.get(name, 0) for name in ("drop-before", "drop-after", "hang"))
