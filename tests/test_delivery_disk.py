@@ -68,7 +68,7 @@ def test_a_mail_whose_line_does_not_fit_is_not_begun_and_the_run_ends(settings, 
         settings.MAIL_URL = f"{server.url}&connections={connections}"
         report = delivery.send(now=NOW)
         assert "No space left" in report.stopped
-        assert len(server.mails) == states().count("SENT") == report.sent <= 5
+        assert len(server.mails) == states().count("SENT") == report.sent < 9  # the other line may be ahead
         assert states().count("PENDING") == 9 - report.sent, "none of them failed, none is in doubt"
         assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
         monkeypatch.undo()
