@@ -34,10 +34,17 @@ def tied(parent: int, by: int = signal.SIGKILL) -> Callable[[], None]:
 class Program:
     """One program, in a process group of its own. last: what ends it when the play is over or breaks off."""
 
-    def __init__(self, argv: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None, **how: object) -> None:
-        self.argv, self.log, self.environment = list(argv), log, dict(environment or os.environ)
-        self.last = int(str(how.get("last", int(signal.SIGKILL))))
-        self.user = how.get("user")
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        user: str | None = None,
+        last: int = signal.SIGKILL,
+    ) -> None:
+        self.argv, self.log, self.environment = list(argv), log, environment
+        self.user, self.last = user, last
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,14 +53,14 @@ class Program:
         return self.process.pid
 
     def start(self) -> None:
-        as_user = {"user": self.user, "group": _group(self.user), "extra_groups": []} if isinstance(self.user, str) else {}
+        as_user = {"user": self.user, "group": _group(self.user), "extra_groups": []} if self.user else {}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environment,
+                env=self.environment or os.environ,
                 start_new_session=True,
                 preexec_fn=tied(os.getpid(), self.last),  # safe: a play has one thread
                 **as_user,  # type: ignore[arg-type]
@@ -80,8 +87,8 @@ class Program:
         self.kill()
 
 
-def _group(user: object) -> int:
-    return pwd.getpwnam(str(user)).pw_gid
+def _group(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid
 
 
 def until(true: Callable[[], bool], what: str, log: Path) -> None:
