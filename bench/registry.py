@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import events, ingest, mail, match, preview, query, search
+from bench import chaos, events, ingest, mail, match, preview, query, search
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
+    "chaos": chaos.measure,
     "events": events.measure,
     "ingest": ingest.measure,
     "mail": mail.measure,

@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from newsletter.delivery import ledger
 from newsletter.delivery.detour import Way, down_since
-from newsletter.delivery.journal import DeadJournal, Journal, take
+from newsletter.delivery.journal import CannotWrite, DeadJournal, Journal, take
 from newsletter.delivery.ledger import Outcome
 from newsletter.delivery.outbox import Outbox
 from newsletter.delivery.provider import Provider
@@ -47,6 +47,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _SETTLE_WAITS_S = (0.2, 1.0, 3.0, 10.0, 20.0)
+_SECOND_LOOK = timedelta(seconds=60)  # a dead sender's claim commits long before; recoveries may come in one moment
 
 
 @dataclass
@@ -96,16 +97,16 @@ def send(
 
     limit: rows claimed at most. seconds: no slice is begun later than that. clock: monotonic seconds; what it counts is
     added to `now`. Safe to run twice and in several processes at once: a row belongs to one of them. A transport that
-    cannot work is no exception: `stopped` says what to do, and the rows wait.
+    cannot work, or a full disk, is no exception: `stopped` says what to do, and the rows wait.
     """
     report = SendReport()
     try:
         way = Way(transport_of, now=now)
-    except Configuration as error:
+        journal = Journal.open(_journals(), f"{os.getpid()}-{secrets.token_hex(6)}")
+    except (Configuration, CannotWrite) as error:
         logger.error("nothing is sent: %s", error.reason)
         report.stopped = error.reason
         return report
-    journal = Journal.open(_journals(), f"{os.getpid()}-{secrets.token_hex(6)}")
     settled, started_s, claimed = False, clock(), 0
     try:
         while limit is None or claimed < limit:
@@ -125,6 +126,8 @@ def send(
             if report.stopped or not _moved(part):
                 break
         settled = True
+    except CannotWrite as error:  # of the line before a claim, so nothing was claimed
+        report.stopped, settled = error.reason, True
     finally:
         journal.close(keep=not settled)
         way.close()
@@ -149,7 +152,10 @@ def _send(part: Slice, journal: Journal) -> None:
         part.stopped = f"DATABASE {type(error).__name__}"
     finally:
         _settle(part)
-        journal.settled(part.token)
+        try:
+            journal.settled(part.token)
+        except CannotWrite as error:  # the ledger has it: a recovery finds nothing left to do
+            part.stopped = error.reason
 
 
 def _settle(part: Slice) -> None:
@@ -201,10 +207,10 @@ def _settled_dead(dead: DeadJournal, report: RecoverReport, *, now: datetime) ->
         report.failed += counts.get(DeliveryState.FAILED, 0)
         report.uncertain += counts.get(DeliveryState.UNCERTAIN, 0)
         report.pending += counts.get(DeliveryState.PENDING, 0)
-    if found or dead.looked or not dead.slices or not dead.same_boot:
+    if found or not dead.slices or not dead.same_boot:
         return True
-    dead.look_again()
-    return False
+    dead.look_again(now)
+    return dead.looked_at is not None and now - dead.looked_at >= _SECOND_LOOK
 
 
 def transport_of(url: str) -> Transport:

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 
 from newsletter import mail, subscribers
 from newsletter.delivery import copies, ledger
-from newsletter.delivery.journal import Journal
+from newsletter.delivery.journal import CannotWrite, Journal
 from newsletter.delivery.ledger import LEASE, Outcome, Reading
 from newsletter.delivery.transport import (
     Accepted,
@@ -138,7 +138,11 @@ class Slice:
             self._read()
         if refused := self._refused(row):
             raise _Unwanted(refused)
-        self.journal.begin(row.pk)
+        try:
+            self.journal.begin(row.pk)
+        except CannotWrite as error:
+            self.stopped = error.reason
+            raise _Unwanted(_UNTOUCHED) from error
         self._begun.add(row.pk)
 
     def _transmit(self, row: Delivery, finished: Mail) -> None:
@@ -188,7 +192,10 @@ class Slice:
                 outcome = self._meaning(row, result)
         self.outcomes[row.pk] = outcome
         if row.pk in self._begun:
-            self.journal.done(row.pk, outcome.plain())
+            try:
+                self.journal.done(row.pk, outcome.plain())
+            except CannotWrite as error:  # the ledger will have it, unless this process dies before
+                self.stopped = error.reason
 
     def _meaning(self, row: Delivery, error: Exception) -> Outcome:
         match error:
