@@ -235,10 +235,10 @@ def test_one_row_that_cannot_be_written_spoils_no_other(wire, monkeypatch):
     broken, *_ = digests(readers(3), edition())
     copies_of = editions.copies_of
 
-    def breaking(rows, *, as_of):
+    def breaking(rows, **options):
         if broken in rows:
             raise KeyError("template")
-        return copies_of(rows, as_of=as_of)
+        return copies_of(rows, **options)
 
     monkeypatch.setattr(editions, "copies_of", breaking)
     report = delivery.send(now=NOW)
