@@ -97,7 +97,7 @@ class Slice:
 
     def _read(self) -> None:
         self._read_s = self.clock()
-        self._reading = ledger.read(self.rows)
+        self._reading = ledger.read([row for row in self.rows if row.pk not in self.outcomes])
 
     def _written(self) -> Iterator[tuple[Delivery, Mail]]:
         wanted = [row for row in self.rows if self._keep(row, self._refused(row))]
