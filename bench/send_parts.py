@@ -69,11 +69,10 @@ class Worker:
         """Its children; the main process only hands tasks to them."""
         return [int(pid) for pid in Path(f"/proc/{self.main}/task/{self.main}/children").read_text().split()]
 
-    def ring(self) -> int:
+    def ring(self) -> None:
         """One bell for each process, as beat and `plan` ring it."""
         for _ in range(self.processes):
             self.celery.send_task("newsletter.send", expires=60)
-        return self.processes
 
     def told(self) -> list[dict[str, Any]]:
         """The figures of the tasks that ended since the last call."""
@@ -128,7 +127,7 @@ def _forget(prefix: str) -> None:
     """The keys that the worker's broker leaves."""
     import redis
 
-    with redis.Redis.from_url(settings.REDIS_URL.replace("unix://", "unix://", 1)) as client:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
         for key in list(client.scan_iter(f"{prefix}:*")):
             client.delete(key)
 
