@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import chaos, events, ingest, mail, match, preview, query, search
+from bench import chaos, events, ingest, mail, match, preview, query, search, send
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "chaos": chaos.measure,
@@ -19,4 +19,5 @@ BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "preview": preview.measure,
     "query": query.measure,
     "search": search.measure,
+    "send": send.measure,
 }

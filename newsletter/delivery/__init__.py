@@ -30,7 +30,8 @@ from newsletter.delivery.retention import prune, prune_runs
 from newsletter.delivery.slices import Slice
 from newsletter.delivery.smtp import Smtp
 from newsletter.delivery.transport import Configuration, Transport
-from newsletter.models import DeliveryState
+from newsletter.editions import Kept
+from newsletter.models import DeliveryState, Lane
 
 __all__ = [
     "Configuration",
@@ -107,15 +108,17 @@ def send(
         logger.error("nothing is sent: %s", error.reason)
         report.stopped = error.reason
         return report
-    settled, started_s, claimed = False, clock(), 0
+    settled, started_s, claimed, course = False, clock(), 0, _Course(clock, journal)
     try:
         while limit is None or claimed < limit:
             elapsed_s = clock() - started_s
             if seconds is not None and elapsed_s >= seconds:
                 break
             size = ledger.SLICE if limit is None else min(ledger.SLICE, limit - claimed)
-            part = _claimed(size, now + timedelta(seconds=elapsed_s), clock, journal, way.transport)
+            part = course.claimed(size, now + timedelta(seconds=elapsed_s), way.transport)
             if not part.rows:
+                if course.anew():
+                    continue
                 break
             claimed += len(part.rows)
             _send(part, journal)
@@ -136,12 +139,30 @@ def send(
     return report
 
 
-def _claimed(size: int, at: datetime, clock: Callable[[], float], journal: Journal, transport: Transport) -> Slice:
-    token = secrets.token_hex(16)
-    journal.slice(token)
-    claimed_s = clock()
-    ids = ledger.claim(token=token, limit=size, at=at)
-    return Slice(token, ledger.load(ids) if ids else [], at, claimed_s, clock, journal, transport)
+@dataclass
+class _Course:
+    """What a run carries from slice to slice. beyond: the last digest it claimed."""
+
+    clock: Callable[[], float]
+    journal: Journal
+    kept: Kept = field(default_factory=Kept)
+    beyond: ledger.Place | None = None
+
+    def claimed(self, size: int, at: datetime, transport: Transport) -> Slice:
+        token = secrets.token_hex(16)
+        self.journal.slice(token)
+        claimed_s = self.clock()
+        ids = ledger.claim(token=token, limit=size, at=at, beyond=self.beyond)
+        part = Slice(token, ledger.load(ids) if ids else [], at, claimed_s, self.clock, self.journal, transport, self.kept)
+        digests = [row for row in part.rows if row.lane == Lane.DIGEST]
+        if digests:
+            self.beyond = digests[-1].due_at, digests[-1].pk
+        return part
+
+    def anew(self) -> bool:
+        """From the beginning, for what came back behind this run; False when it was looked for there already."""
+        again, self.beyond = self.beyond is not None, None
+        return again
 
 
 def _send(part: Slice, journal: Journal) -> None:

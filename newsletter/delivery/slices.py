@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError
 
-from newsletter import mail, subscribers
+from newsletter import editions, mail, subscribers
 from newsletter.delivery import copies, ledger
 from newsletter.delivery.journal import CannotWrite, Journal
 from newsletter.delivery.ledger import LEASE, Outcome, Reading
@@ -50,7 +50,10 @@ class _LeaseOver(Exception):
 
 @dataclass
 class Slice:
-    """claimed_s: the reading of `clock` (seconds, monotonic) taken before the claim, when it was `as_of`."""
+    """claimed_s: the reading of `clock` (seconds, monotonic) taken before the claim, when it was `as_of`.
+
+    kept: the rows that the slices of a run have in common.
+    """
 
     token: str
     rows: list[Delivery]
@@ -59,6 +62,7 @@ class Slice:
     clock: Callable[[], float]
     journal: Journal
     transport: Transport
+    kept: editions.Kept = field(default_factory=editions.Kept)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     stopped: str = ""
@@ -93,11 +97,11 @@ class Slice:
 
     def _read(self) -> None:
         self._read_s = self.clock()
-        self._reading = ledger.read(self.rows)
+        self._reading = ledger.read([row for row in self.rows if row.pk not in self.outcomes])
 
     def _written(self) -> Iterator[tuple[Delivery, Mail]]:
         wanted = [row for row in self.rows if self._keep(row, self._refused(row))]
-        messages = copies.write(wanted, as_of=self.as_of)
+        messages = copies.write(wanted, as_of=self.as_of, kept=self.kept)
         for row in wanted:
             message = messages[row.pk]
             try:
