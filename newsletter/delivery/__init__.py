@@ -20,11 +20,13 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from newsletter.delivery import ledger
+from newsletter.delivery import alarm, doubts, ledger
+from newsletter.delivery.brake import Brake, Leave
 from newsletter.delivery.detour import Way, down_since
 from newsletter.delivery.journal import DeadJournal, Journal, take
 from newsletter.delivery.ledger import Outcome
 from newsletter.delivery.outbox import Outbox
+from newsletter.delivery.pace import Permit
 from newsletter.delivery.provider import Provider
 from newsletter.delivery.retention import prune, prune_runs
 from newsletter.delivery.slices import Slice
@@ -36,6 +38,8 @@ __all__ = [
     "Configuration",
     "RecoverReport",
     "SendReport",
+    "alarm",
+    "doubts",
     "down_since",
     "prune",
     "prune_runs",
@@ -53,7 +57,7 @@ _SETTLE_WAITS_S = (0.2, 1.0, 3.0, 10.0, 20.0)
 class SendReport:
     """Rows by what came of them. waiting: PENDING again. files: of an outbox. stopped: why the run ended early, or "".
 
-    second: of those sent, by MAIL_URL_2.
+    second: of those sent, by MAIL_URL_2. digests_wait: why no digest leaves for now, or "".
     """
 
     sent: int = 0
@@ -64,6 +68,7 @@ class SendReport:
     files: list[str] = field(default_factory=list)
     stopped: str = ""
     second: int = 0
+    digests_wait: str = ""
 
     def add(self, part: Slice, *, second: bool = False) -> None:
         counts = Counter(outcome.state for outcome in part.outcomes.values())
@@ -105,6 +110,8 @@ def send(
         logger.error("nothing is sent: %s", error.reason)
         report.stopped = error.reason
         return report
+    alarm.watch(now=now)
+    brake = _brake(way, clock)
     journal = Journal.open(_journals(), f"{os.getpid()}-{secrets.token_hex(6)}")
     settled, started_s, claimed = False, clock(), 0
     try:
@@ -112,15 +119,23 @@ def send(
             elapsed_s = clock() - started_s
             if seconds is not None and elapsed_s >= seconds:
                 break
+            at = now + timedelta(seconds=elapsed_s)
             size = ledger.SLICE if limit is None else min(ledger.SLICE, limit - claimed)
-            part = _claimed(size, now + timedelta(seconds=elapsed_s), clock, journal, way.transport)
+            leave = brake.leave(size, at=at, seconds=None if seconds is None else seconds - elapsed_s)
+            report.digests_wait, report.stopped = leave.waits, leave.closed
+            if leave.permit is None:
+                break
+            part = _claimed(leave, leave.permit, now + timedelta(seconds=clock() - started_s), clock, journal, way.transport)
             if not part.rows:
                 break
             claimed += len(part.rows)
+            part.leave_out(brake.too_many(len(part.rows), part.now()))
             _send(part, journal)
             report.add(part, second=way.second)
+            if part.closed_until:
+                brake.close_until(part.closed_until)
             if way.turned(part, at=part.now()):
-                report.stopped = ""
+                report.stopped, brake = "", _brake(way, clock)
                 continue
             if report.stopped or not _moved(part):
                 break
@@ -133,12 +148,21 @@ def send(
     return report
 
 
-def _claimed(size: int, at: datetime, clock: Callable[[], float], journal: Journal, transport: Transport) -> Slice:
+def _brake(way: Way, clock: Callable[[], float]) -> Brake:
+    url = settings.MAIL_URL_2 if way.second else settings.MAIL_URL
+    return Brake(url, at_once=getattr(way.transport, "at_once", 1), clock=clock)
+
+
+def _claimed(
+    leave: Leave, permit: Permit, at: datetime, clock: Callable[[], float], journal: Journal, transport: Transport
+) -> Slice:
     token = secrets.token_hex(16)
     journal.slice(token)
     claimed_s = clock()
-    ids = ledger.claim(token=token, limit=size, at=at)
-    return Slice(token, ledger.load(ids) if ids else [], at, claimed_s, clock, journal, transport)
+    ids = ledger.claim(token=token, limit=permit.size, at=at, digests=leave.digests)
+    if not ids:
+        permit.close()
+    return Slice(token, ledger.load(ids) if ids else [], at, claimed_s, clock, journal, transport, permit)
 
 
 def _send(part: Slice, journal: Journal) -> None:

@@ -16,6 +16,7 @@ from newsletter.models import Delivery, DeliveryState, Issue, Kind, Subscriber, 
 
 SLICE = 64
 LEASE = timedelta(seconds=60)
+_NO_DIGESTS = "AND (d.kind <> 'DIGEST' OR d.late_at <= %s)"
 SWEEP_AFTER = timedelta(minutes=15)
 
 
@@ -47,8 +48,10 @@ class Outcome:
         )
 
 
-def claim(*, token: str, limit: int, at: datetime) -> list[int]:
+def claim(*, token: str, limit: int, at: datetime, digests: bool = True) -> list[int]:
     """Gives at most `limit` due rows to this token, in the order (lane, due_at, id); durable on return.
+
+    digests False: of the digests only those past their late window, which are to be cancelled.
 
     One conditional UPDATE: two processes never get the same row, and on PostgreSQL they do not wait for each other.
     A digest whose window has a held issue stays where it is until its late window is over.
@@ -59,7 +62,7 @@ def claim(*, token: str, limit: int, at: datetime) -> list[int]:
     # running the inner select, and so the limit, more than once.
     inner = f"""
         SELECT d.id FROM {quote(delivery)} d
-        WHERE d.state = 'PENDING' AND d.due_at <= %s AND NOT (d.kind = 'DIGEST' AND d.late_at > %s AND EXISTS (
+        WHERE d.state = 'PENDING' AND d.due_at <= %s {"" if digests else _NO_DIGESTS} AND NOT (d.kind = 'DIGEST' AND d.late_at > %s AND EXISTS (
             SELECT 1 FROM {quote(issue)} i WHERE i.held_at IS NOT NULL AND i.number > d.{quote("after")} AND i.number <= d.upto))
         ORDER BY d.lane, d.due_at, d.id LIMIT %s {skip_locked}"""  # noqa: S608 (names of our own tables)
     chosen = f"= ANY(ARRAY({inner}))" if connection.vendor == "postgresql" else f"IN ({inner})"
@@ -68,8 +71,14 @@ def claim(*, token: str, limit: int, at: datetime) -> list[int]:
         WHERE state = 'PENDING' AND id {chosen} RETURNING id"""  # noqa: S608
     now = connection.ops.adapt_datetimefield_value(at)
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(statement, [token, now, now, now, now, limit])
+        cursor.execute(statement, [token, now, now, now, *([] if digests else [now]), now, limit])
         return [row[0] for row in cursor.fetchall()]
+
+
+def waiting(*, at: datetime, digests: bool) -> bool:
+    """Whether a claim would find anything, but for holds."""
+    due = Delivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=at)
+    return (due if digests else due.exclude(kind=Kind.DIGEST, late_at__gt=at)).exists()
 
 
 def load(ids: Collection[int]) -> list[Delivery]:
