@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import time
 from collections import Counter
@@ -129,7 +130,7 @@ def send(
             if not part.rows:
                 break
             claimed += len(part.rows)
-            part.leave_out(brake.too_many(len(part.rows), part.now()))
+            collided = part.leave_out(brake.too_many(len(part.rows), part.now())) if leave.digests else 0
             _send(part, journal)
             report.add(part, second=way.second)
             if part.closed_until:
@@ -137,8 +138,10 @@ def send(
             if way.turned(part, at=part.now()):
                 report.stopped, brake = "", _brake(way, clock)
                 continue
-            if report.stopped or not _moved(part):
+            if report.stopped or not (_moved(part) or collided):
                 break
+            if collided:
+                time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (not a secret: so that two who collided do not again)
         settled = True
     finally:
         journal.close(keep=not settled)

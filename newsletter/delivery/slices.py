@@ -97,10 +97,11 @@ class Slice:
             for row in self.rows:
                 self.outcomes.setdefault(row.pk, _in_flight() if row.pk in self._begun else _UNTOUCHED)
 
-    def leave_out(self, number: int) -> None:
-        """So many digests of the claim go back as they were."""
+    def leave_out(self, number: int) -> int:
+        """So many digests of the claim, where it has them, go back as they were."""
         last = [row.pk for row in self.rows if row.kind == Kind.DIGEST][-number:] if number else []
         self.outcomes |= dict.fromkeys(last, _UNTOUCHED)
+        return len(last)
 
     def now(self) -> datetime:
         return self.as_of + timedelta(seconds=self.clock() - self.claimed_s)
