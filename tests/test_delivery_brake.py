@@ -4,16 +4,52 @@ import logging
 from datetime import timedelta
 
 import pytest
+from delivery_redis import own_redis
 from delivery_rows import NOW, digests, edition, readers, service
-from test_delivery import Clock, Wire, data, states, wire  # noqa: F401 (fixtures)
-from test_delivery_pace import server  # noqa: F401 (a fixture)
 from threads import threads_share_the_database
 
 from newsletter import delivery
 from newsletter.delivery import alarm, domains, quota
+from newsletter.delivery.transport import Accepted
 from newsletter.models import Act, Delivery, Event, Kind, Mark, SubscriberStatus
 
 pytestmark = pytest.mark.django_db
+
+
+class Wire:
+    """A transport in memory that takes everything."""
+
+    signs = together = False
+    at_once = 1
+
+    def __init__(self):
+        self.mails = []
+
+    def send(self, mail, begin):
+        begin()
+        self.mails.append(mail)
+        return Accepted()
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def data(settings, tmp_path):
+    settings.PAPERROUND_DATA, settings.MAIL_URL = tmp_path, "file:"
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    made = Wire()
+    monkeypatch.setattr(delivery, "transport_of", lambda url: made)
+    return made
+
+
+@pytest.fixture
+def server(settings):
+    with own_redis(settings) as client:
+        yield client
 
 
 def left(number: int, *, ago: timedelta = timedelta(hours=1)) -> list[Delivery]:
@@ -21,7 +57,15 @@ def left(number: int, *, ago: timedelta = timedelta(hours=1)) -> list[Delivery]:
     at = NOW - ago
     rows = [
         Delivery(
-            kind=Kind.TEST, lane=0, state="SENT", due_at=at, created_at=at, claimed_at=at, as_of=at, settled_at=at, claim_token="t"
+            kind=Kind.TEST,
+            lane=0,
+            state="SENT",
+            due_at=at,
+            created_at=at,
+            claimed_at=at,
+            as_of=at,
+            settled_at=at,
+            claim_token="t",
         )
         for _ in range(number)
     ]
@@ -61,7 +105,7 @@ def test_a_digest_that_the_quota_keeps_is_cancelled_at_the_end_of_its_late_windo
     settings.MAIL_DAILY_QUOTA = 1
     left(1)
     digests(readers(2), edition())
-    assert delivery.send(now=NOW).sent == 0 and states()["PENDING"] == 2
+    assert delivery.send(now=NOW).sent == 0 and Delivery.objects.filter(state="PENDING").count() == 2
     left(1, ago=-timedelta(hours=1))
     assert delivery.send(now=NOW + timedelta(hours=7)).cancelled == 2
     assert {row.reason for row in Delivery.objects.filter(kind=Kind.DIGEST)} == {"LATE"}
@@ -169,7 +213,7 @@ def test_the_stop_lasts_until_a_person_goes_on_and_figures_then_begin_anew(wire,
 
 
 @pytest.fixture
-def slow_domains(server, settings):  # noqa: F811
+def slow_domains(server, settings):
     settings.MAIL_DOMAIN_RATE = 60
     server.set(f"{settings.KEY_PREFIX}:domain:since", "1.0")  # Redis has been there for long
     return server
@@ -187,7 +231,7 @@ def test_a_domain_over_its_rate_waits_by_the_row_and_others_go(wire, slow_domain
     shown = edition()
     digests(at_domain(30, "big.example"), shown)
     digests(at_domain(3, "a.example") + at_domain(2, "b.example"), shown)
-    report = delivery.send(now=NOW, clock=Clock())
+    report = delivery.send(now=NOW)
     to = [mail.to.rpartition("@")[2] for mail in wire.mails]
     assert to.count("big.example") == 1 and to.count("a.example") == 1 and to.count("b.example") == 1 and report.sent == 3
     waiting = Delivery.objects.filter(state="PENDING", subscriber__address__endswith="@big.example").order_by("due_at")
@@ -216,7 +260,7 @@ def test_a_domain_never_pushes_a_copy_past_its_late_window(slow_domains, setting
     assert max(outcome.due_at for outcome in outcomes.values()) == rows[0].late_at
 
 
-def test_after_redis_lost_everything_a_domain_starts_empty(server, settings):  # noqa: F811
+def test_after_redis_lost_everything_a_domain_starts_empty(server, settings):
     settings.MAIL_DOMAIN_RATE = 60
     rows = digests(at_domain(3, "big.example"), edition())
     assert len(domains.over(rows, at=NOW)) == 3
@@ -235,7 +279,7 @@ def test_while_redis_is_away_digests_wait_untouched_and_service_mails_go(wire, s
     ]
 
 
-def test_a_copy_leaves_by_its_grant_and_nothing_due_asks_for_none(wire, server, settings):  # noqa: F811
+def test_a_copy_leaves_by_its_grant_and_nothing_due_asks_for_none(wire, server, settings):
     settings.MAIL_URL, settings.MAIL_RATE = "smtp://mail.example.org", 50
     assert delivery.send(now=NOW).sent == 0 and not list(server.scan_iter(f"{settings.KEY_PREFIX}:pace:*"))
     digests(readers(30), edition()), confirm()

@@ -1,21 +1,17 @@
 """How fast mails begin: the maths alone, then eight processes on a real Redis."""
 
 import multiprocessing
-import os
 import time
 from bisect import bisect_left
 from random import Random
 
 import pytest
-import redis
-from django.conf import settings as django_settings
+from delivery_redis import own_redis, wipe
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.delivery import pace
 from newsletter.delivery.pace import Away, Bucket, Grid, Pace
-
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -25,22 +21,8 @@ def most_in_a_second(times: list[float]) -> int:
 
 @pytest.fixture
 def server(settings):
-    """A real Redis, with keys of this test's own."""
-    client = redis.Redis.from_url(REDIS_URL, socket_connect_timeout=1)
-    try:
-        client.ping()
-    except redis.RedisError:
-        pytest.skip("needs a Redis, on 127.0.0.1:6379 or at REDIS_URL")
-    settings.REDIS_URL, settings.KEY_PREFIX = REDIS_URL, f"pr-pace-{os.getpid()}-{time.monotonic_ns()}"
-    yield client
-    for key in client.scan_iter(f"{settings.KEY_PREFIX}:*"):
-        client.delete(key)
-
-
-def forget(client) -> None:
-    """What an empty Redis is to us: nothing of ours is in it."""
-    for key in client.scan_iter(f"{django_settings.KEY_PREFIX}:*"):
-        client.delete(key)
+    with own_redis(settings) as client:
+        yield client
 
 
 @given(
@@ -122,7 +104,7 @@ def test_a_missing_bucket_starts_empty_so_that_wiping_redis_gives_no_burst(serve
             grants, wait_s = bucket.take(64)
             begun += [grant.from_s for grant in grants]
             time.sleep(wait_s)
-        forget(server)
+        wipe(server, settings.KEY_PREFIX)
         assert bucket.take(64)[0] == []
     assert most_in_a_second(begun) <= 51  # the answer's way from Redis differs by a moment from call to call
 
