@@ -63,7 +63,7 @@ def test_while_all_is_well_it_says_so_and_offers_no_button(desk):
 def test_a_stop_is_shown_with_its_figures_here_and_on_the_desk_and_one_button_goes_on(desk, rung):
     stopped()
     page = words(desk.get(reverse("admin:sending")))
-    assert "Digests are stopped" in page and "0.40 %" in page and "Of 1000 mails" in page
+    assert "Digests are stopped" in page and "0.40 %" in page and "Of 1,000 mails" in page
     assert "Digests are stopped since" in words(desk.get(reverse("admin:index")))
     answer = words(desk.post(reverse("admin:sending_go_on"), follow=True))
     assert "Digests go on" in answer and alarm.paused_at() is None and rung == ["send"]

@@ -35,6 +35,7 @@ def screen(request: HttpRequest) -> HttpResponse:
         now=now,
         paused_at=alarm.paused_at(),
         figures=figures,
+        delivered=f"{figures.delivered:,}",
         complaint_share=f"{figures.complaint_rate:.2%}".replace("%", " %"),
         bounce_share=f"{figures.bounce_rate:.2%}".replace("%", " %"),
         waits=_waits(now),
