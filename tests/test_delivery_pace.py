@@ -89,31 +89,31 @@ def begun_by_eight(seconds: float, busy_s: float, at_once: int = 1) -> list[floa
 )
 def test_eight_processes_never_exceed_the_rate_in_any_second(server, settings, rate, busy_s, at_once):
     settings.MAIL_RATE = rate
-    times = begun_by_eight(3.0, busy_s, at_once)
+    times = begun_by_eight(4.5, busy_s, at_once)
     assert most_in_a_second(times) <= rate * 1.01
-    assert len(times) > rate / 4  # a busy machine is late for its points, and loses them; it does not stop
+    assert len(times) > rate / 10  # a busy machine is late for its points, and loses them; it does not stop
 
 
 def test_a_missing_bucket_starts_empty_so_that_wiping_redis_gives_no_burst(server, settings):
     settings.MAIL_RATE = 50
     bucket = Bucket(pace.client(), "a-way", Grid.of(50))
     begun = []
-    for _ in range(4):
-        until_s = time.monotonic() + 1.3
+    for _ in range(3):
+        until_s = time.monotonic() + 2.3
         while time.monotonic() < until_s:
             grants, wait_s = bucket.take(64)
-            begun += [grant.from_s for grant in grants]
+            begun += [int(grant.point) / bucket.grid.points for grant in grants]  # by Redis' clock
             time.sleep(wait_s)
         wipe(server, settings.KEY_PREFIX)
         assert bucket.take(64)[0] == []
-    assert most_in_a_second(begun) <= 51  # the answer's way from Redis differs by a moment from call to call
+    assert len(begun) > 10 and most_in_a_second(begun) <= 50
 
 
 def test_points_not_used_are_given_back(server, settings):
     settings.MAIL_RATE = 20
     bucket = Bucket(pace.client(), "a-way", Grid.of(20))
     bucket.take(1)
-    time.sleep(1.2)
+    time.sleep(2.2)
     grants, _ = bucket.take(64)
     assert 15 <= len(grants) <= 20
     bucket.give_back(grants)
@@ -124,7 +124,7 @@ def test_two_workers_share_one_bucket_and_another_way_has_its_own(server, settin
     bucket, same = (Bucket(pace.client(), "a-way", Grid.of(20)) for _ in range(2))
     other = Bucket(pace.client(), "another-way", Grid.of(20))
     bucket.take(1), other.take(1)
-    time.sleep(1.2)
+    time.sleep(2.2)
     mine, others = bucket.take(64)[0], same.take(64)[0]
     assert not {grant.point for grant in mine} & {grant.point for grant in others}
     assert len(mine) + len(others) <= 21 and len(other.take(64)[0]) >= 15

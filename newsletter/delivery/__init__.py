@@ -105,13 +105,13 @@ def send(
     cannot work is no exception: `stopped` says what to do, and the rows wait.
     """
     report = SendReport()
+    alarm.watch(now=now)
     try:
         way = Way(transport_of, now=now)
     except Configuration as error:
         logger.error("nothing is sent: %s", error.reason)
         report.stopped = error.reason
         return report
-    alarm.watch(now=now)
     brake = _brake(way, clock)
     journal = Journal.open(_journals(), f"{os.getpid()}-{secrets.token_hex(6)}")
     settled, started_s, claimed = False, clock(), 0

@@ -3,7 +3,7 @@
 Time is a grid of points, each good for one mail (or for one request's worth). A worker takes free points of the next
 second first and claims that many copies then; a mail begins at its point or within the tolerance after it, else the
 point is lost and another one taken. So no second ever holds more mails begun than the rate, whatever the workers do.
-Redis' clock alone decides. A missing bucket starts empty: what was granted before lies within the second it waits.
+Redis' clock alone decides. A missing bucket starts empty: what was granted before lies within the two seconds it waits.
 Decision: docs/decisions/0012-mails-begin-at-granted-instants.md.
 """
 
@@ -25,23 +25,25 @@ from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
-AHEAD_S = 1.0  # points are granted so far ahead at most
+AHEAD_S = 1.0  # points are granted over one second, which begins so many seconds from now at most
 _TOLERANCE_S = 0.02  # how late a worker may be for its point
 _REQUEST_TOLERANCE_S = 0.25  # the same for a request, whose mails are begun one after the other
 _PATIENCE_S = 60.0  # no longer than a lease
 _TIMEOUT_S = 0.5  # for connecting to Redis, and for each answer
 _FEWEST = 4  # a slice is granted at least this part of a second's points, so that workers do not queue up for crumbs
 
-# KEYS: the points taken, since when there is a bucket. ARGV: points a second, points wanted, at least, every how many-th.
+# KEYS: the points taken, since when there is a bucket. ARGV: points a second, points wanted, at least, every how many-th,
+# from so many seconds from now on.
 # Answers {microseconds to wait, point, its microseconds from now, point, ...}. One call is one moment for all workers.
 _TAKE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local points, wanted, least, stride = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local since = tonumber(redis.call('GET', KEYS[2]) or now + 1)
+local start = now + tonumber(ARGV[5])
+local since = tonumber(redis.call('GET', KEYS[2]) or now + 2)
 redis.call('SET', KEYS[2], string.format('%.6f', since), 'EX', 86400)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', math.floor((now - 1) * points)))
-local at, last = math.ceil(math.max(now, since) * points), math.floor((now + 1) * points)
+local at, last = math.ceil(math.max(start, since) * points), math.floor((start + 1) * points)
 local found = {}
 while #found < wanted and at <= last do
   if redis.call('ZSCORE', KEYS[1], string.format('%.0f', at)) then
@@ -52,7 +54,7 @@ while #found < wanted and at <= last do
   end
 end
 if #found < least then
-  return {math.ceil(math.max((last + least - #found) / points - now - 1, since - now - 1, 0.001) * 1e6)}
+  return {math.ceil(math.max((last + least - #found) / points - start - 1, since - start - 1, 0.001) * 1e6)}
 end
 local answer = {0}
 for _, point in ipairs(found) do
@@ -109,14 +111,15 @@ class Bucket:
         self.grid, self._client, self._keys = grid, client, [f"{base}:taken", f"{base}:since"]
         self._take = client.register_script(_TAKE)
 
-    def take(self, wanted: int, *, least: int = 1, stride: int = 1) -> tuple[list[Grant], float]:
-        """Free points of the coming second, none or `least` to `wanted`; if none, seconds to wait. Raises Away.
+    def take(self, wanted: int, *, least: int = 1, stride: int = 1, lead_s: float = 0.0) -> tuple[list[Grant], float]:
+        """Free points of one second, none or `least` to `wanted`; if none, seconds to wait. Raises Away.
 
-        stride: every how many-th point, for a worker who is slower than the grid.
+        stride: every how many-th point, for a worker who is slower than the grid. lead_s: when that second begins, for one
+        who has copies to claim and to write first.
         """
         asked_s = time.monotonic()
         try:
-            wait, *found = self._take(self._keys, [repr(self.grid.points), wanted, least, stride])
+            wait, *found = self._take(self._keys, [repr(self.grid.points), wanted, least, stride, repr(lead_s)])
         except RedisError as error:
             raise Away(type(error).__name__) from error
         told_s = time.monotonic()
@@ -231,6 +234,8 @@ class Pace:
     def __init__(self, url: str, *, at_once: int = 1) -> None:
         self._grid, self._bucket, self._busy_s = Grid.of(settings.MAIL_RATE or 1, at_once=at_once), None, 0.0
         self._began_s: float | None = None
+        self._granted_s: float | None = None
+        self._lead_s = 0.0
         if settings.MAIL_RATE and not url.startswith("file:"):
             self._bucket = Bucket(client(), way_name(url), self._grid)
 
@@ -245,9 +250,9 @@ class Pace:
             stride = max(1, min(math.ceil(self._busy_s * grid.points), int(grid.points)))
             number = math.ceil(wanted / grid.each)
             try:
-                grants, wait_s = self._bucket.take(
-                    number, least=max(1, min(number, int(grid.points / stride / _FEWEST))), stride=stride
-                )
+                least = max(1, min(number, int(grid.points / stride / _FEWEST)))
+                self._granted_s = time.monotonic()
+                grants, wait_s = self._bucket.take(number, least=least, stride=stride, lead_s=self._lead_s)
             except Away as error:
                 _absence(str(error))
                 return _Alone(wanted, grid)
@@ -260,7 +265,11 @@ class Pace:
         return Permit(wanted)
 
     def arrived(self) -> None:
-        """The process is ready for another mail: how long the last one kept it says how far apart its points should lie."""
+        """The process is ready for another mail: how long the last one kept it says how far apart its points should lie, and
+        how long the first of a slice took to write, how far ahead the next slice's should."""
+        if self._granted_s is not None:
+            self._lead_s += (min(time.monotonic() - self._granted_s, AHEAD_S) - self._lead_s) / 2
+            self._granted_s = None
         if self._began_s is not None:
             self._busy_s += (min(time.monotonic() - self._began_s, AHEAD_S) * self._grid.each - self._busy_s) / 8
             self._began_s = None
