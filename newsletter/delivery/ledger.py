@@ -21,6 +21,7 @@ _OF_A_DIGEST = (
     *("public_id", "leave_id", "address", "address_key", "zone", "locale", "card_length", "text_only"),
     *("status", "paused_until", "confirmed_at"),
 )  # what is asked of a reader before and while a digest is written; half of the row
+_NO_DIGESTS = "AND (d.kind <> 'DIGEST' OR d.late_at <= %s)"
 SWEEP_AFTER = timedelta(minutes=15)
 
 
@@ -55,15 +56,17 @@ class Outcome:
 Place: TypeAlias = tuple[datetime, int]  # due_at and id of a digest
 
 
-def claim(*, token: str, limit: int, at: datetime, beyond: Place | None = None) -> list[int]:
+def claim(*, token: str, limit: int, at: datetime, beyond: Place | None = None, digests: bool = True) -> list[int]:
     """Gives at most `limit` due rows to this token, in the order (lane, due_at, id); durable on return.
+
+    digests False: of the digests only those past their late window, which are to be cancelled.
 
     One conditional UPDATE: two processes never get the same row, and on PostgreSQL they do not wait for each other.
     A digest whose window has a held issue stays where it is until its late window is over. beyond: where this process
     stopped, so that it need not pass again what it has sent; digests behind it are not claimed, service mails always are.
     """
     now = connection.ops.adapt_datetimefield_value(at)
-    chosen, values = _chosen(now, limit, beyond)
+    chosen, values = _chosen(now, limit, beyond, digests=digests)
     # 'PENDING' is written out because SQLite uses a partial index only for a literal.
     statement = f"""
         UPDATE {_quoted(Delivery)} SET state = 'SENDING', claim_token = %s, claimed_at = %s, as_of = %s
@@ -73,20 +76,22 @@ def claim(*, token: str, limit: int, at: datetime, beyond: Place | None = None) 
         return [row[0] for row in cursor.fetchall()]
 
 
-def _chosen(now: Any, limit: int, beyond: Place | None) -> tuple[str, list[Any]]:
+def _chosen(now: Any, limit: int, beyond: Place | None, *, digests: bool) -> tuple[str, list[Any]]:
     """The condition on id. An array keeps PostgreSQL from running the inner select, and so the limit, more than once.
 
     On PostgreSQL the index keeps what was sent until no snapshot sees it any more, so without `beyond` a claim passes
     all of that. SQLite's forgets at once.
     """
+    some, its = ("", []) if digests else (_NO_DIGESTS, [now])
     if connection.vendor != "postgresql":
-        return f"IN ({_due('', '')})", [now, now, limit]
+        return f"IN ({_due(some, '')})", [now, now, *its, limit]
     lock = "FOR UPDATE OF d SKIP LOCKED"
     if beyond is None:
-        return f"= ANY(ARRAY({_due('', lock)}))", [now, now, limit]
+        return f"= ANY(ARRAY({_due(some, lock)}))", [now, now, *its, limit]
     service = _due(f"AND d.lane = {int(Lane.SERVICE)}", lock)
-    digests = _due(f"AND d.lane = {int(Lane.DIGEST)} AND (d.due_at, d.id) > (%s, %s)", lock)
-    return f"= ANY((ARRAY({service}) || ARRAY({digests}))[:%s])", [now, now, limit, now, now, *beyond, limit, limit]
+    further = _due(f"AND d.lane = {int(Lane.DIGEST)} AND (d.due_at, d.id) > (%s, %s) {some}", lock)
+    values = [now, now, limit, now, now, *beyond, *its, limit, limit]
+    return f"= ANY((ARRAY({service}) || ARRAY({further}))[:%s])", values
 
 
 def _due(more: str, lock: str) -> str:
@@ -106,6 +111,12 @@ def _quoted(model: type[Model]) -> str:
 def _durably() -> AbstractContextManager[None]:
     """A statement outside a transaction commits by itself; inside of one this raises, as a claim must never be undone."""
     return nullcontext() if connection.get_autocommit() else transaction.atomic(durable=True)
+
+
+def waiting(*, at: datetime, digests: bool) -> bool:
+    """Whether a claim would find anything, but for holds."""
+    due = Delivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=at)
+    return (due if digests else due.exclude(kind=Kind.DIGEST, late_at__gt=at)).exists()
 
 
 def load(ids: Collection[int]) -> list[Delivery]:

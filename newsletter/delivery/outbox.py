@@ -12,6 +12,7 @@ class Outbox:
     """Files named like 20261122-063005_<public id>.eml, whole or not there at all."""
 
     signs = together = False
+    at_once = 1
 
     def __init__(self, folder: Path) -> None:
         try:
