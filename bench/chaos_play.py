@@ -115,6 +115,7 @@ class Play:
             REDIS_URL=self.broker.url,
             MAIL_URL=f"smtp://127.0.0.1:{self.port}?timeout={_HANG_S}",
             PUBLIC_URL="https://papers.example.org",
+            MAIL_SPREAD_MINUTES="0",
             SECRET_KEY="chaos-" + "x" * 44,
         )
 

@@ -147,7 +147,7 @@ def test_a_cut_off_has_a_time_and_a_zone():
 
 def _start(tmp_path, **settings: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "PAPERROUND_DATA": str(tmp_path), **settings}
-    return subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
 
 
 def test_a_wrong_setting_ends_the_start_with_one_sentence(tmp_path):
@@ -179,7 +179,7 @@ def test_a_provider_without_a_webhook_secret_and_example_senders_do_not_start(tm
 
 def test_a_command_before_the_first_migration_says_what_to_do(tmp_path):
     env = {"PATH": os.environ["PATH"], "PAPERROUND_DATA": str(tmp_path)}
-    done = subprocess.run([sys.executable, "manage.py", "send"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "manage.py", "send"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 1 and "manage.py migrate" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -195,6 +195,6 @@ def test_an_https_address_brings_secure_cookies_and_hsts(tmp_path):
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
     )
     assert done.stdout.split() == ["True"] * 4, done.stderr

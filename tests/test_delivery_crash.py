@@ -165,7 +165,7 @@ def command(code: str) -> list[str]:
 
 
 def run(environment: dict[str, str], code: str) -> str:
-    done = subprocess.run(command(code), env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command(code), env=environment, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
