@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import events, ingest, mail, match, preview, query, search
+from bench import events, ingest, mail, match, pages, preview, query, search
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "events": events.measure,
     "ingest": ingest.measure,
     "mail": mail.measure,
     "match": match.measure,
+    "pages": pages.measure,
     "preview": preview.measure,
     "query": query.measure,
     "search": search.measure,
