@@ -68,6 +68,7 @@ UNFOLD: dict[str, Any] = {
                     {"title": _("Next issue"), "icon": "edit_note", "link": reverse_lazy("admin:issue")},
                     _page(_("Issues"), "newspaper", "newsletter.issue"),
                     _page(_("Papers"), "article", "newsletter.paper"),
+                    _page(_("Suggested papers"), "add_comment", "newsletter.suggestion"),
                     _page(_("Topics and interests"), "sell", "newsletter.interest"),
                     _page(_("Sources"), "rss_feed", "newsletter.source"),
                     {

@@ -1,8 +1,10 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
 papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
-readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
-ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Unindexed.
+readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance,
+Suggestion.
+ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Byline,
+Unindexed.
 """
 
 from newsletter.models.issues import (
@@ -26,11 +28,13 @@ from newsletter.models.readers import (
     Subscriber,
     SubscriberInterest,
     SubscriberStatus,
+    Suggestion,
+    SuggestionState,
     Suppression,
     SuppressionReason,
 )
 from newsletter.models.record import Act, Event, Mark
-from newsletter.models.search import Terms, Unindexed
+from newsletter.models.search import Byline, BylineKind, Terms, Unindexed
 
 __all__ = [
     "Act",
@@ -38,6 +42,8 @@ __all__ = [
     "Alias",
     "Allowance",
     "Baseline",
+    "Byline",
+    "BylineKind",
     "Candidate",
     "CandidateKind",
     "CardLength",
@@ -64,6 +70,8 @@ __all__ = [
     "Subscriber",
     "SubscriberInterest",
     "SubscriberStatus",
+    "Suggestion",
+    "SuggestionState",
     "Suppression",
     "SuppressionReason",
     "Terms",

@@ -165,3 +165,27 @@ class Allowance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.day_on}: {self.used}"
+
+
+class SuggestionState(models.TextChoices):
+    """OPEN until a curator looked at it."""
+
+    OPEN = "OPEN", "open"
+    DONE = "DONE", "done"
+
+
+class Suggestion(models.Model):
+    """A paper that readers miss: an id or a link, nothing else of what they typed, and how often it was named."""
+
+    scheme = models.CharField(max_length=10, help_text="arxiv, doi or url")
+    value = models.CharField(max_length=300)
+    asked = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=6, choices=SuggestionState, default=SuggestionState.OPEN)
+    created_at = models.DateTimeField()
+    asked_at = models.DateTimeField(help_text="the last time")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scheme", "value"], name="suggestion_once")]
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.value}"

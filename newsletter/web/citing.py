@@ -53,6 +53,11 @@ def ris(papers: Sequence[Paper]) -> str:
     return "".join(map(_record, works(papers)))
 
 
+def write(papers: Sequence[Paper], form: str) -> str:
+    """As `bib` or `ris`."""
+    return bibtex(papers) if form == "bib" else ris(papers)
+
+
 def name_of(papers: Sequence[Paper], otherwise: str) -> str:
     """A file's name without its ending: that of the one paper, else the other."""
     return _key(works(papers)[0]) if len(papers) == 1 else otherwise

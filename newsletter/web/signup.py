@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -177,9 +179,18 @@ def _form(request: HttpRequest, choices: Choices, errors: dict[str, str] | None 
         "topics_html": _kept("topics", choices, now, lambda: _topics_html(choices, now)),
         "when_html": kept.part(("when", safe.hour, safe.zone, safe.guess), now, lambda: _html("_when.html", {"when": when})),
         "canonical": links.absolute("/"),
+        "ld": _described(),
         "feeds": today_feeds(),
     }
     return answers.page(request, "home.html", context, status=422 if found else 200)
+
+
+def _described() -> dict[str, object]:
+    """Source: schema.org/WebSite."""
+    found = links.absolute(reverse("web:search")) + "?q={q}"
+    action = {"@type": "SearchAction", "target": {"@type": "EntryPoint", "urlTemplate": found}, "query-input": "required name=q"}
+    return {"@context": "https://schema.org", "@type": "WebSite", "name": settings.NEWSLETTER_NAME,
+            "url": links.absolute("/"), "potentialAction": action}  # fmt: skip
 
 
 def _html(name: str, context: dict[str, object]) -> Markup:
