@@ -1,7 +1,7 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
 papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
-readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
+readers: Interest, Subscriber, SubscriberInterest, MutedInterest, Vote, Saved, Move, Suppression, Allowance.
 ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Unindexed.
 """
 
@@ -23,11 +23,16 @@ from newsletter.models.readers import (
     CardLength,
     EmptyDay,
     Interest,
+    Move,
+    MutedInterest,
+    Saved,
     Subscriber,
     SubscriberInterest,
     SubscriberStatus,
     Suppression,
     SuppressionReason,
+    Vote,
+    Way,
 )
 from newsletter.models.record import Act, Event, Mark
 from newsletter.models.search import Terms, Unindexed
@@ -52,12 +57,15 @@ __all__ = [
     "Kind",
     "Lane",
     "Mark",
+    "Move",
+    "MutedInterest",
     "Outcome",
     "Paper",
     "Permit",
     "PinScope",
     "Run",
     "RunState",
+    "Saved",
     "Scheme",
     "Sighting",
     "Source",
@@ -69,4 +77,6 @@ __all__ = [
     "Terms",
     "TrendWeights",
     "Unindexed",
+    "Vote",
+    "Way",
 ]
