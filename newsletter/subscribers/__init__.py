@@ -27,13 +27,25 @@ from newsletter.subscribers.moves import (
     undoable,
 )
 from newsletter.subscribers.needs import paused, refusal
-from newsletter.subscribers.preferences import BadWish, Preferences, Wish, change, languages, upcoming
+from newsletter.subscribers.preferences import (
+    MOST_INTERESTS,
+    MOST_MUTED,
+    BadWish,
+    Preferences,
+    Wish,
+    change,
+    languages,
+    muted_form,
+    upcoming,
+)
 from newsletter.subscribers.returning import come_back, returnable
 from newsletter.subscribers.schedule import next_slot, slot_on, zones
 from newsletter.subscribers.stops import leave_as_told, lift, resume
 from newsletter.subscribers.topics import PUBLISH, keep_own_query
 
 __all__ = [
+    "MOST_INTERESTS",
+    "MOST_MUTED",
     "PUBLISH",
     "BadAddress",
     "BadWish",
@@ -60,6 +72,7 @@ __all__ = [
     "mask",
     "movable",
     "move",
+    "muted_form",
     "never",
     "next_slot",
     "other_keys",
