@@ -1,10 +1,8 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
 papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
-readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance,
-Suggestion.
-ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Byline,
-Unindexed.
+readers: Interest, Subscriber, SubscriberInterest, MutedInterest, Vote, Saved, Move, Suppression, Allowance,
+Suggestion. ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Byline, Unindexed.
 """
 
 from newsletter.models.issues import (
@@ -25,6 +23,9 @@ from newsletter.models.readers import (
     CardLength,
     EmptyDay,
     Interest,
+    Move,
+    MutedInterest,
+    Saved,
     Subscriber,
     SubscriberInterest,
     SubscriberStatus,
@@ -32,6 +33,8 @@ from newsletter.models.readers import (
     SuggestionState,
     Suppression,
     SuppressionReason,
+    Vote,
+    Way,
 )
 from newsletter.models.record import Act, Event, Mark
 from newsletter.models.search import Byline, BylineKind, Terms, Unindexed
@@ -58,12 +61,15 @@ __all__ = [
     "Kind",
     "Lane",
     "Mark",
+    "Move",
+    "MutedInterest",
     "Outcome",
     "Paper",
     "Permit",
     "PinScope",
     "Run",
     "RunState",
+    "Saved",
     "Scheme",
     "Sighting",
     "Source",
@@ -77,4 +83,6 @@ __all__ = [
     "Terms",
     "TrendWeights",
     "Unindexed",
+    "Vote",
+    "Way",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
@@ -246,14 +246,21 @@ def _kept(name: str, choices: Choices, now: kept.Version, make: Callable[[], T])
 
 def _preview(choices: Choices, rows: Sequence[Interest], now: datetime) -> Preview:
     ticked = [row for row in rows if row.slug in choices.topics]
+    return preview_of(ticked, [choices.q] if choices.q else [], now=now, day=choices.day)
+
+
+def preview_of(
+    ticked: Sequence[Interest], queries: Sequence[str], *, now: datetime, day: date | None = None, **wish: Any
+) -> Preview:
+    """What these topics and typed queries would have brought. wish: `limit` and `without`, as `editions.preview` takes them."""
     try:
-        typed = query.parse(choices.q).words() if choices.q else ""
-        wanted = [*(row.query for row in ticked), *([choices.q] if choices.q else [])]
-        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=DAYS * NEWEST if choices.day else NEWEST)
+        typed = " · ".join(query.parse(text).words() for text in queries)
+        wanted = [*(row.query for row in ticked), *queries]
+        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=DAYS * NEWEST if day else NEWEST, **wish)
     except query.BadQuery as error:
         return Preview(error=sentence(error))
     words = " · ".join([*(row.name for row in ticked), *([typed] if typed else [])])
-    return replace(_shown(days, choices.day, issues.local_date(now)), words=words, echo=typed)
+    return replace(_shown(days, day, issues.local_date(now)), words=words, echo=typed)
 
 
 def _shown(days: Sequence[editions.PreviewDay], chosen: date | None, today: date) -> Preview:

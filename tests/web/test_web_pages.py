@@ -17,7 +17,10 @@ from newsletter.models import Candidate, IssueState, Paper, Source
 from newsletter.web import errors, listing
 
 pytestmark = pytest.mark.django_db
-PERSONAL = ("confirm", "preferences", "unsubscribe", "never")
+PERSONAL = (
+    "confirm", "preferences", "unsubscribe", "never", "own_preview", "ask_move", "drop", "mail_export", "mail_erase",
+    "leave_erase", "tune", "export", "erase", "move", "undo", "return", "bib", "ris",
+)  # fmt: skip
 MAILS = ("view", "edition")
 
 
@@ -89,7 +92,7 @@ def test_a_mail_in_the_browser_is_a_sandbox_of_its_own(client, pages, name):
 
 def test_the_copy_for_a_friend_holds_no_personal_link(client, pages):
     html = client.get(pages["edition"]).content.decode()
-    assert not re.search(r"/(u|unsubscribe|preferences|view|never)/", html)
+    assert not re.search(r"/(u|unsubscribe|preferences|view|never|tune)/", html)
     assert "/u/" in client.get(pages["view"]).content.decode()
 
 

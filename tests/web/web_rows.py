@@ -19,6 +19,7 @@ from newsletter.models import (
     IssueState,
     Kind,
     Lane,
+    Move,
     Paper,
     Source,
     Subscriber,
@@ -113,8 +114,29 @@ def whole() -> dict[str, str]:
         "favicon": "/favicon.ico", "livez": "/livez", "outbox": "/outbox/", "confirm": asked("new@example.org"),
         "preferences": signed("preferences", who.public_id), "unsubscribe": f"/u/{who.leave_id}",
         "never": signed("never", who.public_id), "view": signed("view", copy.public_id),
+        "ask": "/preferences", "own_preview": signed("preferences", who.public_id) + "/preview",
+        "ask_move": signed("preferences", who.public_id) + "/move", "bib": signed("preferences", who.public_id) + "/saved.bib",
+        "ris": signed("preferences", who.public_id) + "/saved.ris", "drop": signed("preferences", who.public_id) + f"/saved/{found.public_id}",
+        "mail_export": signed("preferences", who.public_id) + "/export", "mail_erase": signed("preferences", who.public_id) + "/erase",
+        "leave_erase": f"/u/{who.leave_id}/erase", "tune": f"{signed('tune', copy.public_id)}/{found.public_id}",
+        "export": signed("export", who.public_id), "erase": signed("erase", who.public_id), **moving(who),
         "edition": f"/editions/{copy.edition.public_id}", "edition_rss": f"/editions/{copy.edition.public_id}.rss",
     }  # fmt: skip
+
+
+def moving(who: Subscriber) -> dict[str, str]:
+    """The pages of a change of address that waits, of one that was made, and of a goodbye; all of readers of their own."""
+    subscribers.ask_move(who, f"next{next(_names)}@example.net", now=now())
+    moved, gone = reader(), reader()
+    subscribers.ask_move(moved, f"next{next(_names)}@example.net", now=now())
+    done = subscribers.move(Move.objects.get(subscriber=moved).ask_ref, now=now())
+    subscribers.unsubscribe(gone.public_id, now=now())
+    goodbye = Delivery.objects.get(subscriber=gone, kind=Kind.GOODBYE)
+    return {
+        "move": signed("move", Move.objects.get(subscriber=who).ask_ref),
+        "undo": signed("undo", done.undo_ref),
+        "return": signed("return", goodbye.public_id),
+    }
 
 
 def counts() -> dict[str, str]:
