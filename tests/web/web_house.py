@@ -56,7 +56,7 @@ class House:
     def run(self, *commands: list[str]) -> None:
         """Management commands, one after the other in one process."""
         call = [sys.executable, "-c", _COMMANDS, json.dumps(commands)]
-        done = subprocess.run(call, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(call, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=400)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
     def row(self, query: str, *values: object) -> tuple[Any, ...]:
