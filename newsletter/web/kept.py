@@ -138,6 +138,15 @@ def _sent(request: HttpRequest, page: _Page) -> HttpResponse:
     return with_tag(request, response, sha256(page.body).hexdigest()[:32])
 
 
+def packed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A page without a secret, made for one visitor: packed for who takes it."""
+    if _takes_gzip(request):
+        response.content = gzip.compress(response.content, 5, mtime=0)
+        response["Content-Encoding"] = "gzip"
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
+
+
 def with_tag(request: HttpRequest, response: HttpResponse, tag: str) -> HttpResponse:
     """The response, or 304 for who has it. A weak tag, as packed and plain are the same page. Source: RFC 9110, 8.8.3."""
     etag = f'W/"{tag}"'

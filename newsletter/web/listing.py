@@ -78,10 +78,10 @@ def matching(query: Query, *, name: str = "", now: datetime, most: int) -> list[
     ]
 
 
-def of_hit(hit: search.Hit) -> Story:
-    """What the archive's search found. The page says the query once, above the cards."""
+def of_hit(hit: search.Hit, name: str = "") -> Story:
+    """What the archive's search found. name: of the interest; a search's page says the query once, above the cards."""
     row = hit.candidate
-    return story(editions.card(row.paper, row), score.reason(hit.match), row.issue.closed_on)
+    return story(editions.card(row.paper, row), score.reason(hit.match, name), row.issue.closed_on)
 
 
 def _newest() -> list[Candidate]:

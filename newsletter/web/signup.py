@@ -87,7 +87,7 @@ class Preview:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The sign-up page; `?q=` and `?topic=` fill the choices in, so that any page can offer "mail me this"."""
-    return _form(request, _read(request.GET))
+    return kept.packed(request, _form(request, _read(request.GET)))
 
 
 @csrf_exempt

@@ -125,6 +125,15 @@ def test_authors_and_labs_have_pages_by_name_that_can_be_mailed(client):
         assert client.get(path).status_code == 404, path
 
 
+def test_a_topic_shows_its_newest_papers_first_and_leads_to_all_of_them(client):
+    rows.topic()
+    rows.papers(rows.issue(1, days_ago=30), 1, title="Robot robot of old", trend=9.0)
+    rows.papers(rows.issue(2, days_ago=2), 1, title="New machine", abstract="A robot, at last.", trend=0.0)
+    html = get(client, "/topics/robotics")
+    assert html.index("New machine") < html.index("Robot robot of old")
+    assert 'href="/search?q=robot"' in html
+
+
 def test_bylines_follow_the_paper_and_are_written_once():
     [paper] = rows.papers(rows.issue(), 1, authors=["李 明", "李 明", "…", "A" * 300])
     search.index_changed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -233,6 +234,21 @@ def test_the_stylesheet_is_small_and_asks_for_nothing():
     css = (Path(listing.__file__).parent / "static" / "paper.css").read_text("utf-8")
     assert len(css.encode()) < 20_000
     assert "url(" not in css and "@import" not in css
+
+
+def test_the_script_of_others_is_the_one_that_was_published():
+    script = Path(listing.__file__).parent / "static" / "htmx-4.0.1.min.js"
+    assert hashlib.sha256(script.read_bytes()).hexdigest() == "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+
+
+def test_the_sign_up_page_with_all_it_asks_for_is_under_a_hundred_kilobytes(client):
+    for number in range(1, 15):
+        rows.papers(rows.issue(number, days_ago=number), 10, title="A title of the usual length, which is ten words")
+    for number in range(60):
+        rows.topic(f"topic-number-{number}", query=f"robot{number}", group=f"Group {number // 7}")
+    page = len(client.get("/").content)
+    assert page + sum(path.stat().st_size for path in (Path(listing.__file__).parent / "static").iterdir()) < 100_000
+    assert len(client.get("/", headers={"Accept-Encoding": "gzip"}).content) < page / 4
 
 
 def test_robots_stay_out_of_personal_pages_and_security_txt_does_not_expire(client):
