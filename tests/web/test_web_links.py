@@ -259,3 +259,15 @@ def test_the_console_of_the_product_is_discreet():
     handlers = settings.LOGGING["handlers"].values()
     assert {handler["formatter"] for handler in handlers} == {"line"}
     assert settings.LOGGING["formatters"]["line"]["()"] == "config.logs.Discreet"
+
+
+def test_no_server_of_ours_is_started_with_an_access_log():
+    """Lines of requests hold tokens; a proxy in front is the operator's, and docs/operate.md says so."""
+    from pathlib import Path
+
+    from newsletter.management.supervision import WEB
+
+    root = Path(__file__).parents[2]
+    started = [" ".join(WEB), (root / "Dockerfile").read_text(), (root / "docker-compose.yml").read_text()]
+    assert all("granian" in each for each in started[:2])
+    assert not any(re.search("access[-_]log", each, re.IGNORECASE) for each in started)
