@@ -70,7 +70,7 @@ def record(events: Iterable[Any], *, provider: str, now: datetime) -> Told:
 
 
 def keep(notices: Sequence[Notice], *, provider: str, now: datetime) -> Told:
-    """Three statements for each thousand, whatever they say; what is known already stays as it was."""
+    """Four statements for each thousand, whatever they say; what is known already stays as it was."""
     name, kept = provider.lower()[:30], 0
     for start in range(0, len(notices), _BATCH):
         batch = {notice.key: notice for notice in notices[start : start + _BATCH]}

@@ -12,7 +12,7 @@ from newsletter.links import Purpose, Refused
 from newsletter.models import Move
 from newsletter.web import answers
 from newsletter.web.reader.guard import is_active, reader_of, signed
-from newsletter.web.reader.preferences import page
+from newsletter.web.reader.preferences_page import page
 
 
 @signed

@@ -18,7 +18,7 @@ from newsletter.models import Delivery, Interest, Kind, Saved, Subscriber, Vote,
 from newsletter.subscribers import tastes
 from newsletter.web import answers, errors, listing
 from newsletter.web.reader.guard import is_active, masked, signed
-from newsletter.web.reader.preferences import named
+from newsletter.web.reader.preferences_page import named
 
 TOPICS = 6  # offered to mute beyond the reader's own interests
 AUTHORS = 12

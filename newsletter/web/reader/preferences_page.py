@@ -159,7 +159,8 @@ def _previewed(reader: Subscriber, form: dict[str, Any], now: datetime) -> signu
         tuple(kept.values_list("interest__query", flat=True)),
     )
     limit = min(max(form["max_papers"], 3), 25)
-    return signup.preview_of(ticked, form["queries"][: subscribers.MOST_INTERESTS], now=now, limit=limit, without=without)
+    typed = list(dict.fromkeys(form["queries"]))[: subscribers.MOST_INTERESTS]
+    return signup.preview_of(ticked, typed, now=now, limit=limit, without=without)
 
 
 def _day_names() -> Sequence[tuple[int, str]]:
