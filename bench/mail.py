@@ -1,14 +1,14 @@
 """CPU per mail from values to bytes on the wire: the naive design, django-post_office's way, ours, and the bare socket.
 
 One alternating run (A B C D A B C D ...), medians over the rounds, CPU of the sending thread alone. Every case makes the
-same digests: 15 of 150 invented papers, tokens of the reader's own in three addresses of each part. Nothing is stored.
+same digests: 15 of 150 invented papers, tokens of the reader's own in three addresses of each part and one of each whole card. Nothing is stored.
 - naive: one Jinja2 template for the whole mail, premailer, html2text and Django's EmailMultiAlternatives, per reader.
 - post_office: the documented steps of django-post_office 3.12 with CSS inlined beforehand: Django templates for HTML and
   text rendered and an EmailMultiAlternatives per reader; without the rows that it writes, so a little less than it costs.
 - ours: plate and press as `delivery` uses them; every edition is laid out anew for its 12 readers.
 - unmet: as ours, but every reader's interests and date are ones that this process has not said before.
 - copies: of editions laid out before, which is what a reader costs after the first of an edition.
-- tokens: what all three spend alike on a reader before that, two signed tokens and an envelope; no part of theirs.
+- tokens: what all three spend alike on a reader before that, three signed tokens and an envelope; no part of theirs.
 - floor: the bytes of ours through a loopback socket, and nothing else.
 """
 
@@ -113,6 +113,7 @@ def editions(count: int) -> Iterator[mail.Digest]:
             view_url=f"{BASE}/view/",
             preferences_url=f"{BASE}/preferences/",
             unsubscribe_url=BASE + links.leave_path(),
+            tune_url=f"{BASE}/tune/",
             postal_address="Paper Round, 1 Example Street, 1000 Example Town",
         )
 
@@ -146,6 +147,7 @@ def _own(number: int) -> mail.Personal:
         view=links.token(Purpose.VIEW, ref, now=NOW),
         preferences=links.token(Purpose.PREFERENCES, ref, now=NOW),
         unsubscribe=f"{number:022}",
+        tune=links.token(Purpose.TUNE, ref, now=NOW),
     )
 
 
@@ -236,7 +238,7 @@ def naive(finish: Finish | None = None) -> Make:
 
 
 _WHOLE = """{% include "digest/head.html" %}
-{% for line in lines %}{% with card=line.card, rank=line.rank, reason=line.reason %}
+{% for line in lines %}{% with card=line.card, rank=line.rank, reason=line.reason, ref=line.ref, tune=line.tune %}
 {% if line.first_brief %}{% include "digest/label.html" %}{% endif %}{% include line.template %}
 {% endwith %}{% endfor %}{% include "digest/foot.html" %}"""
 
@@ -247,6 +249,8 @@ def _shown(made: _digest.Draft) -> dict[str, Any]:
             "card": _card.view(item.pick.card, made.digest.card_length if item.full else "TITLE", "en"),
             "rank": item.rank,
             "reason": item.pick.reason,
+            "ref": item.pick.card.ref,
+            "tune": made.digest.tune_url,
             "template": f"digest/{item.template}.html",
             "first_brief": item.rank == made.digest.full + 1,
         }
@@ -258,7 +262,7 @@ def _shown(made: _digest.Draft) -> dict[str, Any]:
 def post_office() -> Make:
     """The mail's own finished HTML and text as Django templates, with variables for what the reader's copy differs in."""
     engine, sources = Engine(), {}
-    names = ("view", "preferences", "unsubscribe")
+    names = ("view", "preferences", "unsubscribe", "tune")
 
     def make(digest: mail.Digest, own: mail.Personal, around: mail.Envelope) -> bytes:
         if digest not in sources:
@@ -274,7 +278,7 @@ def post_office() -> Make:
 
 
 def _variables(part: str) -> str:
-    for name in ("view", "preferences", "unsubscribe"):
+    for name in ("view", "preferences", "unsubscribe", "tune"):
         part = part.replace(f"TOKEN-{name}", f"{{{{ {name} }}}}")
     return part.replace("INTERESTS", "{{ interests }}")
 

@@ -361,13 +361,14 @@ def _database() -> Iterator[dict[str, str]]:
         connection.settings_dict["TEST"]["NAME"] = name
         try:
             connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-            yield {"DATABASE_URL": _url(name)}
+            yield {"DATABASE_URL": database_url(name)}
         finally:
             if connection.settings_dict["NAME"] == name:  # else it was stopped before there was one
                 connection.creation.destroy_test_db(str(before), verbosity=0)
 
 
-def _url(name: str) -> str:
+def database_url(name: str) -> str:
+    """Of the database of that name (SQLite: file) beside the configured one."""
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
     return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import chaos, events, ingest, mail, match, preview, query, search, send
+from bench import chaos, events, ingest, mail, match, pages, preview, query, search, send
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "chaos": chaos.measure,
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "ingest": ingest.measure,
     "mail": mail.measure,
     "match": match.measure,
+    "pages": pages.measure,
     "preview": preview.measure,
     "query": query.measure,
     "search": search.measure,

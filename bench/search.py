@@ -30,11 +30,11 @@ def measure() -> list[dict[str, Any]]:
     """First how the index was built, then p50, p95 and the slowest of all queries, then of each kind, the slowest kind first."""
     with database():
         writer = Writer.of(7)
-        papers = _store(writer)
+        papers = stored(writer)
         build_s = _seconds(search.index_changed)
         analyzed()
         rows: list[dict[str, Any]] = [{"papers": PAPERS, "build_s": round(build_s, 1), **_sizes()}]
-        asked = list(islice(_queries(writer, papers), QUERIES))
+        asked = list(islice(asked_for(writer, papers), QUERIES))
         first = [(kind, text, _ms(text)) for kind, text in asked]
         warm = [(kind, text, _ms(text)) for kind, text in asked]
         rows += [{"run": name, **_figures([ms for *_, ms in runs]), "demanded_p95_ms": DEMANDED_MS}
@@ -44,8 +44,9 @@ def measure() -> list[dict[str, Any]]:
         return rows
 
 
-def _store(writer: Writer) -> list[Paper]:
-    papers = list(writer.papers(PAPERS, newest=TODAY, days=DAYS))
+def stored(writer: Writer, *, papers_in_all: int = PAPERS, newest: date = TODAY) -> list[Paper]:
+    """Closed issues of so many days, the last of them `newest`, with all papers on offer. The index is not told."""
+    papers = list(writer.papers(papers_in_all, newest=newest, days=DAYS))
     with transaction.atomic():
         days = sorted({paper.listed_on for paper in papers})
         issues = {}
@@ -60,7 +61,8 @@ def _store(writer: Writer) -> list[Paper]:
     return papers
 
 
-def _queries(writer: Writer, papers: list[Paper]) -> Iterator[tuple[str, str]]:
+def asked_for(writer: Writer, papers: list[Paper]) -> Iterator[tuple[str, str]]:
+    """(kind, query) without end, all kinds in turn."""
     while True:
         paper = papers[writer.dice.integers(len(papers))]
         words, at = paper.abstract.split(), int(writer.dice.integers(0, 30))

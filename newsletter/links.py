@@ -38,6 +38,8 @@ class Purpose(StrEnum):
     ERASE = "erase"
     MOVE = "move"
     UNDO = "undo"
+    RETURN = "return"
+    TUNE = "tune"
 
 
 LIFETIME: Final = {
@@ -47,6 +49,8 @@ LIFETIME: Final = {
     Purpose.ERASE: timedelta(minutes=30),
     Purpose.MOVE: timedelta(hours=24),
     Purpose.UNDO: timedelta(days=7),
+    Purpose.RETURN: timedelta(days=7),
+    Purpose.TUNE: timedelta(days=30),
 }
 
 
@@ -59,7 +63,7 @@ class Refused(Exception):
 
 
 def token(purpose: Purpose, ref: str, *, now: datetime | None = None) -> str:
-    """ref: Subscriber.public_id; for VIEW, MOVE and UNDO Delivery.public_id. The same arguments give the same token.
+    """ref: Subscriber.public_id; for VIEW, TUNE, MOVE, UNDO and RETURN Delivery.public_id. The same arguments give the same token.
 
     A purpose that expires needs `now`, else ValueError.
     """

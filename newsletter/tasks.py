@@ -177,6 +177,7 @@ def prune_rows(now: datetime, *, dry_run: bool = False) -> dict[str, Any]:
         "runs": delivery.prune_runs(before=runs, dry_run=dry_run),
         "unconfirmed": subscribers.forget_unconfirmed(now=now, dry_run=dry_run),
         "allowances": subscribers.forget_allowances(now=now, dry_run=dry_run),
+        "moves": subscribers.forget_moves(now=now, dry_run=dry_run),
         "sessions": curators.forget_sessions(now=now, dry_run=dry_run),
     }
 

@@ -5,6 +5,15 @@ import os
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Public pages are made anew for every request, as rows of one test have the ids of another's. test_web_kept.py keeps."""
+    from newsletter.web import kept
+
+    monkeypatch.setattr(kept, "SECONDS", 0.0)
+    kept.forget()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("PAPERROUND_NO_SKIPS") != "1" or hasattr(session.config, "workerinput"):

@@ -17,7 +17,7 @@ def source(slug: str = "listing", *, trending: bool = False) -> Source:
 
 
 def paper(title: str, *, at: datetime = MONDAY, seen_by: str = "listing", **fields: object) -> Paper:
-    row = Paper.objects.create(title=title, listed_on=at.date(), seen_at=at, authors=["Ada Example"], **fields)
+    row = Paper.objects.create(title=title, listed_on=at.date(), seen_at=at, **{"authors": ["Ada Example"], **fields})
     sight(row, at=at, seen_by=seen_by)
     return row
 

@@ -185,7 +185,8 @@ def test_an_erased_reader_cannot_be_changed(ada):
 TODAY = date(2027, 3, 1)
 READS = {
     Kind.DIGEST: {"ACTIVE"}, Kind.TEST: {"ACTIVE"}, Kind.CONFIRM: {"PENDING"}, Kind.ALREADY: {"ACTIVE"}, Kind.LINK: {"ACTIVE"},
-    Kind.EXPORT: {"ACTIVE", "LEFT"}, Kind.ERASE: {"ACTIVE", "LEFT"}, Kind.MOVE_NEW: {"ACTIVE"}, Kind.MOVE_OLD: {"ACTIVE"},
+    Kind.EXPORT: {"ACTIVE", "LEFT"}, Kind.ERASE: {"ACTIVE", "LEFT"}, Kind.MOVE_NEW: {"ACTIVE"},
+    Kind.MOVE_OLD: {"ACTIVE", "LEFT", "BOUNCED", "COMPLAINED"},
     Kind.GOODBYE: {"LEFT"},
 }  # fmt: skip
 UNWANTED = {"COMPLAINT", "NEVER", "HARD_BOUNCE"}

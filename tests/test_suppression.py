@@ -30,7 +30,7 @@ NEW = "ada@example.org"
 # kind -> the statuses that may get it; the reasons that forbid it are by group below.
 MAY = {
     "DIGEST": "ACTIVE", "TEST": "ACTIVE", "CONFIRM": "PENDING", "ALREADY": "ACTIVE", "LINK": "ACTIVE", "EXPORT": "ACTIVE LEFT",
-    "ERASE": "ACTIVE LEFT", "MOVE_NEW": "ACTIVE", "MOVE_OLD": "ACTIVE", "GOODBYE": "LEFT",
+    "ERASE": "ACTIVE LEFT", "MOVE_NEW": "ACTIVE", "MOVE_OLD": "ACTIVE LEFT BOUNCED COMPLAINED", "GOODBYE": "LEFT",
     "ALERT": "PENDING ACTIVE LEFT BOUNCED COMPLAINED",
 }  # fmt: skip
 HUSHED = {"COMPLAINT", "NEVER"}

@@ -20,6 +20,7 @@ from newsletter import curation, sources, subscribers
 from newsletter.desk import (
     machine,  # noqa: F401 (registers schedule and accounts)
     papers,
+    suggestions,  # noqa: F401 (registers what readers miss)
     topics,  # noqa: F401 (registers interests)
 )
 from newsletter.desk.door import actor

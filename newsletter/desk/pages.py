@@ -15,7 +15,7 @@ from newsletter import acts
 class KeptPage(ModelAdmin):
     """Newest first, never deleted; a change made here is an act: who, which fields, never the values."""
 
-    ordering = ("-pk",)
+    ordering: tuple[str, ...] = ("-pk",)
     list_per_page = 50
     show_full_result_count = False
     list_fullwidth = True

@@ -74,6 +74,7 @@ UNFOLD: dict[str, Any] = {
                     },
                     _page(_("Issues"), "newspaper", "newsletter.issue"),
                     _page(_("Papers"), "article", "newsletter.paper"),
+                    _page(_("Suggested papers"), "add_comment", "newsletter.suggestion"),
                     _page(_("Topics and interests"), "sell", "newsletter.interest"),
                     _page(_("Sources"), "rss_feed", "newsletter.source"),
                     {

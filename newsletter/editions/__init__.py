@@ -8,7 +8,7 @@ and the papers of a failed copy come again by themselves.
 from newsletter.editions.choose import Choice, Hit, Offer, Pick, choose
 from newsletter.editions.kept import Kept
 from newsletter.editions.plan import plan, plan_now, reopen_slots
-from newsletter.editions.preview import PreviewDay, preview, preview_issue
+from newsletter.editions.preview import Mutes, PreviewDay, preview, preview_issue
 from newsletter.editions.retention import prune
 from newsletter.editions.write import card, copies_of, digest_of, web_copy, write, write_again, write_many
 
@@ -16,6 +16,7 @@ __all__ = [
     "Choice",
     "Hit",
     "Kept",
+    "Mutes",
     "Offer",
     "Pick",
     "PreviewDay",

@@ -186,20 +186,29 @@ def _looking_back(readers: Readers, interests: Ragged, added_at: Ints, taken: In
 
 
 def _without(readers: Readers, had: tuple[Ints, Ints], shelf: Shelf) -> Ragged:
-    """Papers by reader, from (place, paper) pairs and from muted words: those never appear, not even pinned."""
-    places, papers = [had[0]], [had[1]]
+    """Papers by reader, from (place, paper) pairs and from what the reader mutes: those never appear, not even pinned."""
+    muted = shelf.matching(_muted(readers))
+    places, papers = [had[0], muted.places()], [had[1], muted.values]
     muting = np.flatnonzero(readers.mutes)
     if len(muting):
         condition, ids = among("id", readers.id[muting])
         known: dict[str, Ints] = {}
-        for pk, muted in tuples(f"SELECT id, muted FROM newsletter_subscriber WHERE {condition}", [ids]):  # noqa: S608
-            if muted not in known:
-                known[muted] = shelf.with_words(json.loads(muted))
-            papers.append(known[muted])
-            places.append(np.full(len(known[muted]), np.searchsorted(readers.id, pk)))
+        for pk, words in tuples(f"SELECT id, muted FROM newsletter_subscriber WHERE {condition}", [ids]):  # noqa: S608
+            if words not in known:
+                known[words] = shelf.with_words(json.loads(words))
+            papers.append(known[words])
+            places.append(np.full(len(known[words]), np.searchsorted(readers.id, pk)))
     place, paper = np.concatenate(places), np.concatenate(papers)
     order = np.lexsort((paper, place))
     return Ragged.of(place[order], paper[order], len(readers))
+
+
+def _muted(readers: Readers) -> Ragged:
+    """Each reader's muted interests."""
+    condition, ids = among("subscriber_id", readers.id)
+    rows = f"SELECT subscriber_id, interest_id FROM newsletter_mutedinterest WHERE {condition} ORDER BY 1, 2"  # noqa: S608
+    subscriber, interest = read("ii", rows, [ids])
+    return Ragged.of(np.searchsorted(readers.id, subscriber), interest, len(readers))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from newsletter.editions import twins
+from newsletter.editions import mutes, twins
 from newsletter.editions._rows import among, tuples
 from newsletter.editions.choose_many import Floats
-from newsletter.editions.ragged import Ints, Ragged, spans
+from newsletter.editions.ragged import Ints, Ragged, numbered, spans
 from newsletter.editions.window import DEFAULT_QUERY, Entry, query_of
 from newsletter.matching import Document, compiled
 from newsletter.matching.crowd import Answers, Library
@@ -92,7 +92,14 @@ class Shelf:
 
     def with_words(self, words: Sequence[str]) -> Ints:
         """The papers in which one of these words stands, in title, abstract or authors."""
-        return np.unique(self.paper[[any(word in said for word in words) for said in self.said]])
+        return np.unique(self.paper[[any(mutes.mutes(word, said) for word in words) for said in self.said]])
+
+    def matching(self, interests: Ragged) -> Ragged:
+        """For each list of interests the papers that any of them matches; a paper may stand there twice."""
+        asked, which = numbered(interests.values)
+        found, _ = self.hits_of(asked)
+        held = found.take(which)
+        return Ragged.of(np.repeat(interests.places(), held.lengths), self.paper[held.values], len(interests.starts) - 1)
 
     def hits_of(self, interests: Ints) -> tuple[Ragged, Ints]:
         """The columns that each of these interests (distinct ids) matches, and where in `relevance` each of them stands.

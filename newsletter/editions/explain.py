@@ -6,11 +6,12 @@ they are now, and the day on which each interest was chosen.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from newsletter import issues
-from newsletter.editions import window
+from newsletter.editions import mutes, window
 from newsletter.editions.window import DEFAULT_QUERY
 from newsletter.matching import Document, score
 from newsletter.matching.nodes import And, Leaf, Node, Not, Number, Or
@@ -57,7 +58,10 @@ def explain(*, reader: Subscriber, paper: Paper) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One reader and one paper that was not merged into another. family: ids of it and of all that live on in it."""
+    """One reader and one paper that was not merged into another. family: ids of it and of all that live on in it.
+
+    muted: the reader's words that stand in the paper; silenced: every interest the reader muted.
+    """
 
     reader: Subscriber
     paper: Paper
@@ -66,6 +70,7 @@ class _Case:
     copies: list[Delivery]
     interests: list[tuple[Interest, datetime]]
     muted: list[str]
+    silenced: list[Interest]
 
     @classmethod
     def of(cls, reader: Subscriber, paper: Paper) -> _Case:
@@ -75,9 +80,9 @@ class _Case:
         links = SubscriberInterest.objects.filter(subscriber=reader).select_related("interest").order_by("interest_id")
         chosen = [(link.interest, link.added_at) for link in links]
         default = [(Interest(pk=-1, query=DEFAULT_QUERY), reader.created_at)]
-        text = " ".join([paper.title, paper.abstract, *paper.authors]).casefold()
-        muted = [word for word in reader.muted if word in text]
-        return cls(reader, paper, family, list(rows), list(copies), chosen or default, muted)
+        muted = mutes.muted_by(reader.muted, " ".join(_said(each) for each in {paper, *(row.paper for row in rows)}))
+        silenced = [mute.interest for mute in reader.mutes.select_related("interest").order_by("interest_id")]
+        return cls(reader, paper, family, list(rows), list(copies), chosen or default, muted, silenced)
 
     def document(self, row: Candidate) -> Document:
         return issues.document(row, self.paper, on=row.issue.closed_on or self.paper.listed_on)
@@ -86,6 +91,13 @@ class _Case:
         """The interests that match the row; by: only those chosen until then."""
         chosen = [interest for interest, added_at in self.interests if by is None or added_at <= by]
         return [one for one in chosen if window.query_of(one.query).matches(self.document(row))]
+
+    def mutes(self, rows: Iterable[Candidate]) -> list[str]:
+        """What the reader has muted and these rows hold: words, then interests by name."""
+        documents = [self.document(row) for row in rows]
+        return self.muted + [
+            one.name or one.query for one in self.silenced if any(map(window.query_of(one.query).matches, documents))
+        ]
 
     def place(self, copy: Delivery) -> tuple[int, list[object]] | None:
         """Where the copy holds the paper, from 1, and its pick."""
@@ -118,8 +130,8 @@ def _reader(case: _Case) -> list[str]:
         lines.append(
             f"The reader's next slot is {_at(reader.next_slot_at)} ({reader.zone}, {reader.hour:02}:00, {_days(reader)})."
         )
-    if case.muted:
-        lines.append(f"The reader has muted {_quoted(case.muted)}, which it has: it is in no copy, not even pinned.")
+    if muted := case.mutes(case.rows):
+        lines.append(f"The reader has muted {_quoted(muted)}, which it has: it is in no copy, not even pinned.")
     return lines
 
 
@@ -207,8 +219,8 @@ def _absence(case: _Case, copy: Delivery) -> str:
     had = [one for one in case.had() if one.pk < copy.pk]
     if had:
         return f"the reader had it in the copy of {had[-1].slot_on}"
-    if case.muted:
-        return f"{_quoted(case.muted)} is muted"
+    if muted := case.mutes(rows):
+        return f"{_quoted(muted)} is muted"
     everyone = any(row.pin == "EVERYONE" for row in rows)
     if not everyone and not any(case.matches(row, by=copy.created_at) for row in rows):
         later = sorted({str(interest) for row in rows for interest in case.matches(row)})
@@ -253,11 +265,15 @@ def _conclusion(case: _Case) -> str:
         return "it is withdrawn and reaches nobody any more."
     if case.rows and case.rows[-1].hidden_at:
         return "it is hidden and comes only when a curator restores it."
-    if case.muted:
+    if case.mutes(case.rows):
         return "a mute keeps it out."
     if case.rows and not any(case.matches(row) or row.pin == "EVERYONE" for row in case.rows):
         return "no interest of the reader matches it."
     return "it has not reached the reader; the lines above say why."
+
+
+def _said(paper: Paper) -> str:
+    return mutes.said(paper.title, paper.abstract, paper.authors)
 
 
 def _family(paper: Paper) -> frozenset[int]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from newsletter import issues, mail, search
-from newsletter.editions import twins, window
+from newsletter.editions import mutes, twins, window
 from newsletter.editions._had import Ledger
 from newsletter.editions.choose import Choice, Hit, Offer, Pick, choose
 from newsletter.editions.choose_many import Floats, Ints
@@ -92,10 +92,29 @@ class _Stock:
         return Offer(candidate=one.row.candidate, paper=one.paper, trend=one.row.trend, hits=hits, pinned=pinned, twins=alike)
 
 
-def preview(*, queries: Sequence[str], now: datetime, days: int = DAYS, limit: int = 10, carded: int = 100) -> list[PreviewDay]:
+@dataclass(frozen=True, slots=True)
+class Mutes:
+    """What a reader never wants: words and names, and queries whose papers never come."""
+
+    words: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+
+
+NO_MUTES = Mutes()
+
+
+def preview(
+    *,
+    queries: Sequence[str],
+    now: datetime,
+    days: int = DAYS,
+    limit: int = 10,
+    carded: int = 100,
+    without: Mutes = NO_MUTES,
+) -> list[PreviewDay]:
     """The last `days` days' issues, oldest first, for these canonical or typed queries (none: is:trending).
 
-    carded: how many issues with papers, the newest, get their cards; the others are counted.
+    carded: how many issues with papers, the newest, get their cards; the others are counted. without: what is muted.
 
     Raises matching.query.BadQuery. Closed issues give what planning gives a fresh reader of that one issue.
     """
@@ -105,7 +124,8 @@ def preview(*, queries: Sequence[str], now: datetime, days: int = DAYS, limit: i
     shown = [*closed, *Issue.objects.filter(state=IssueState.OPEN)]
     stock = _stocked(shown, interests)
     of_issue: dict[int, list[int]] = {issue.pk: [] for issue in shown}
-    for place in stock.order:
+    barred = _muted_places(stock, without)
+    for place in [place for place in stock.order if place not in barred]:
         of_issue[stock.shown[place].row.issue].append(place)
     choices = [_chosen(stock, of_issue[issue.pk], limit) for issue in shown]
     cards = _cards(stock, [pick for choice in [one for one in reversed(choices) if one.picks][:carded] for pick in choice.picks])
@@ -211,9 +231,26 @@ def _cards(stock: _Stock, picks: Sequence[Pick]) -> dict[int, mail.Pick]:
     return {pk: mail.Pick(card=card(row.paper.survivor(), row), reason=reasons.get(pk, "")) for pk, row in rows.items()}
 
 
+def _muted_places(stock: _Stock, without: Mutes) -> set[int]:
+    """Places of the stock whose paper is muted."""
+    barred: set[int] = set()
+    if without.queries:
+        answers = stock.holdings.answers([window.query_of(text) for text in without.queries])
+        barred.update(answers.papers.tolist())
+    if without.words:
+        papers = Paper.objects.filter(pk__in={one.row.paper for one in stock.shown}).values_list(
+            "id", "title", "abstract", "authors"
+        )
+        muted = {pk for pk, *texts in papers.iterator() if mutes.muted_by(without.words, mutes.said(*texts))}
+        barred.update(place for place, one in enumerate(stock.shown) if one.row.paper in muted)
+    return barred
+
+
 def _barred(content: window.Window, reader: Subscriber) -> set[int]:
-    """Papers of the window that never reach the reader: with a muted word, or offered again after they were had."""
-    muted = {paper for paper, entry in content.entries.items() if any(word in entry.said() for word in reader.muted)}
+    """Papers of the window that never reach the reader: muted, or offered again after they were had."""
+    muted = {paper for paper, entry in content.entries.items() if mutes.muted_by(reader.muted, entry.said())}
+    for interest in Interest.objects.filter(pk__in=reader.mutes.values("interest")):
+        muted |= content.matches(interest).keys()
     again = [paper for paper, entry in content.entries.items() if not entry.new]
     _, had = Ledger().had(np.array([reader.pk], np.int64), again)
     return muted | set(had.tolist())

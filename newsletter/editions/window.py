@@ -10,7 +10,7 @@ from functools import lru_cache
 from django.db.models import QuerySet
 
 from newsletter import issues
-from newsletter.editions import twins
+from newsletter.editions import mutes, twins
 from newsletter.editions.choose import Hit, Offer
 from newsletter.matching import Document, score
 from newsletter.matching.query import Query, parse
@@ -55,7 +55,7 @@ class Entry:
     def said(self) -> str:
         """What a muted word is looked for in."""
         row = self.candidate.paper
-        return " ".join([row.title, row.abstract, *row.authors]).casefold()
+        return mutes.said(row.title, row.abstract, row.authors)
 
     def again(self, reason: str) -> str:
         return again(self.candidate, reason)

@@ -227,6 +227,7 @@ def digest_value(
         view_url=links.absolute("/view/") if reader else "",
         preferences_url=links.absolute("/preferences/") if reader else "",
         unsubscribe_url=links.absolute(links.leave_path()) if reader else "",
+        tune_url=links.absolute("/tune/") if reader else "",
         postal_address=settings.POSTAL_ADDRESS,
         is_sample=any(pick.card.is_sample for pick in picks),
         test=test,
@@ -242,6 +243,7 @@ def _own(reader: Subscriber | None, interests: tuple[str, ...], view_ref: str, n
         view=links.token(links.Purpose.VIEW, view_ref, now=now),
         preferences=links.token(links.Purpose.PREFERENCES, reader.public_id, now=now),
         unsubscribe=reader.leave_id,
+        tune=links.token(links.Purpose.TUNE, view_ref, now=now),
     )
 
 

@@ -70,7 +70,7 @@ def record(events: Iterable[Any], *, provider: str, now: datetime) -> Told:
 
 
 def keep(notices: Sequence[Notice], *, provider: str, now: datetime) -> Told:
-    """Three statements for each thousand, whatever they say; what is known already stays as it was."""
+    """Four statements for each thousand, whatever they say; what is known already stays as it was."""
     name, kept = provider.lower()[:30], 0
     for start in range(0, len(notices), _BATCH):
         batch = {notice.key: notice for notice in notices[start : start + _BATCH]}
@@ -106,20 +106,20 @@ _Found = dict[str, tuple[int, str]]
 
 
 def _deliveries(notices: Sequence[Notice]) -> tuple[_Found, _Found]:
-    """Public id, and provider's message id, -> (delivery, its reader's address key).
+    """Public id, and provider's message id, -> (delivery, the key of the address it went to).
 
     Mailgun gives all mails of a request one id: that names none of them.
     """
-    columns = ("pk", "subscriber__address_key")
+    columns = ("pk", "public_id", "provider_id", "subscriber_id", "subscriber__address_key", "as_of")
     refs = {notice.delivery for notice in notices} - {""}
-    by_ref = {
-        ref: (pk, key or "") for ref, pk, key in Delivery.objects.filter(public_id__in=refs).values_list("public_id", *columns)
-    }
-    ids = {notice.message_id for notice in notices if notice.delivery not in by_ref} - {""}
-    found = Delivery.objects.filter(provider_id__in=ids).order_by("pk") if ids else Delivery.objects.none()
-    rows = list(found.values_list("provider_id", *columns))
-    times = Counter(name for name, _, _ in rows)
-    return by_ref, {name: (pk, key or "") for name, pk, key in rows if times[name] == 1}
+    named = list(Delivery.objects.filter(public_id__in=refs).values_list(*columns))
+    known = {ref for _pk, ref, *_ in named}
+    ids = {notice.message_id for notice in notices if notice.delivery not in known} - {""}
+    found = list(Delivery.objects.filter(provider_id__in=ids).order_by("pk").values_list(*columns)) if ids else []
+    keys = subscribers.keys_mailed_to({ref: (reader, key or "", at) for _, ref, _, reader, key, at in (*named, *found)})
+    times = Counter(name for _, _, name, *_ in found)
+    by_ref = {ref: (pk, keys[ref]) for pk, ref, *_ in named}
+    return by_ref, {name: (pk, keys[ref]) for pk, ref, name, *_ in found if times[name] == 1}
 
 
 def _notice(event: Any) -> Notice:

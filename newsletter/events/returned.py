@@ -11,6 +11,7 @@ import imaplib
 import logging
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 
@@ -75,7 +76,8 @@ def notices_of(data: bytes, *, now: datetime) -> list[Notice]:
     proven = _by_signature(signed, said) if signed else _by_recipient(data, said)
     written = reports.written_at(data)
     at = written if written and now - timedelta(days=30) <= written <= now else now
-    return [_notice(row, report, data, at) for row, report in proven]
+    keys = _keys([row for row, _ in proven])
+    return [_notice(row, keys[row.public_id], report, data, at) for row, report in proven]
 
 
 def _by_signature(refs: set[str], said: list[Report]) -> list[tuple[Delivery, Report]]:
@@ -88,16 +90,24 @@ def _by_signature(refs: set[str], said: list[Report]) -> list[tuple[Delivery, Re
 def _by_recipient(data: bytes, said: list[Report]) -> list[tuple[Delivery, Report]]:
     domain = re.escape(parseaddr(settings.MAIL_FROM)[1].rpartition("@")[2].encode())
     refs = {ref.decode() for ref in re.findall(rb"<([A-Za-z0-9_-]{16})@" + domain + rb">", data)}
-    rows = Delivery.objects.filter(public_id__in=refs).select_related("subscriber")
+    rows = list(Delivery.objects.filter(public_id__in=refs).select_related("subscriber"))
+    keys = _keys(rows)
     return [
         (row, report)
         for row in rows
         for report in said
-        if row.subscriber and row.subscriber.address_key in {subscribers.address_key(each) for each in report.recipients}
+        if row.subscriber and keys[row.public_id] in {subscribers.address_key(each) for each in report.recipients}
     ]
 
 
-def _notice(row: Delivery, report: Report, data: bytes, at: datetime) -> Notice:
+def _keys(rows: Sequence[Delivery]) -> dict[str, str]:
+    """Of the address that each mail went to, which its reader may have left since."""
+    return subscribers.keys_mailed_to(
+        {row.public_id: (row.subscriber_id, row.subscriber.address_key if row.subscriber else "", row.as_of) for row in rows}
+    )
+
+
+def _notice(row: Delivery, recipient_key: str, report: Report, data: bytes, at: datetime) -> Notice:
     kind, reason = _WORDS[report.verdict]
     message_id = re.search(rb"^Message-ID:\s*(\S+)", data, re.I | re.M)
     facts = f"{row.public_id} {kind} {reason} ".encode() + (message_id[1] if message_id else hashlib.sha256(data).digest())
@@ -105,7 +115,7 @@ def _notice(row: Delivery, report: Report, data: bytes, at: datetime) -> Notice:
         key=hashlib.sha256(facts).hexdigest(),
         type=kind,
         reject_reason=reason,
-        recipient_key=row.subscriber.address_key if row.subscriber else "",
+        recipient_key=recipient_key,
         delivery=row.public_id,
         happened_at=at,
     )

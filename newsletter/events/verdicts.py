@@ -86,17 +86,24 @@ def _settle(batch: Iterable[Event], *, now: datetime) -> int:
 
 
 def _readers(batch: list[Event]) -> dict[int, Subscriber]:
-    """Event id -> the reader it is about: the delivery's, else the one whose address has the key."""
+    """Event id -> the reader it is about: the delivery's, else the one whose address has the key.
+
+    What an address says that the delivery's reader has left is about that address, except the wish to be left alone.
+    """
     by_id = {event.delivery.subscriber_id for event in batch if event.delivery and event.delivery.subscriber_id}
     keys = {event.recipient_key for event in batch if event.recipient_key}
     known = ("public_id", "address_key", "status", "confirmed_at")
     found = list(Subscriber.objects.filter(Q(pk__in=by_id) | Q(address_key__in=keys)).only(*known))
     ids, names = {reader.pk: reader for reader in found}, {reader.address_key: reader for reader in found}
-    pairs = (
-        (event.pk, ids.get(event.delivery.subscriber_id or 0) if event.delivery else names.get(event.recipient_key))
-        for event in batch
-    )
-    return {pk: reader for pk, reader in pairs if reader}
+    left = subscribers.other_keys(ids)
+    result: dict[int, Subscriber] = {}
+    for event in batch:
+        reader = ids.get(event.delivery.subscriber_id or 0) if event.delivery else None
+        moved = reader is not None and (reader.pk, event.recipient_key) in left and event.type != "unsubscribed"
+        about = names.get(event.recipient_key) if moved or not event.delivery else reader
+        if about is not None:
+            result[event.pk] = about
+    return result
 
 
 def _said(batch: list[Event], readers: Mapping[int, Subscriber]) -> _Said:

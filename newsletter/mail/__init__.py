@@ -5,7 +5,7 @@ from newsletter.mail._notes import markdown, plain
 from newsletter.mail._press import Copy, Plate, plate
 from newsletter.mail._service import service
 from newsletter.mail._sign import Signer
-from newsletter.mail._templates import fault, moment
+from newsletter.mail._templates import fault, locales, moment
 from newsletter.mail._values import Card, Digest, Envelope, Message, Personal, Pick
 from newsletter.mail._wire import to_wire
 from newsletter.mail._words import beginning, shorten
@@ -23,6 +23,7 @@ __all__ = [
     "beginning",
     "digest",
     "fault",
+    "locales",
     "markdown",
     "moment",
     "plain",

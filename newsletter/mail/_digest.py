@@ -64,7 +64,9 @@ def fitted(d: Digest) -> Digest:
     if d.card_length not in {"SUMMARY", "FINDING"}:
         return d
     picks, full = d.picks[:PAPERS_WEIGHED], min(d.full, len(d.picks))
-    costs = [_words_of(pick.card, d.card_length, d.locale) for pick in picks]
+    costs = [
+        (whole + _tune_words(d), brief) for whole, brief in (_words_of(pick.card, d.card_length, d.locale) for pick in picks)
+    ]
     words = WORDS_AROUND + sum([words_in(pick.reason) for pick in picks])
     words += sum([whole for whole, _ in costs[:full]]) + sum([brief for _, brief in costs[full:]])
     if words <= WORDS_WANTED:
@@ -74,6 +76,11 @@ def fitted(d: Digest) -> Digest:
         whole, brief = costs[full]
         words += brief - whole
     return replace(d, full=full)
+
+
+def _tune_words(d: Digest) -> int:
+    """The label and the point before it."""
+    return 2 if d.tune_url else 0
 
 
 @lru_cache(maxsize=8192)
@@ -140,7 +147,8 @@ def minutes_for(words: int) -> int:
 
 def words_of(item: Line, d: Digest) -> int:
     """Without the reason."""
-    return _words_of(item.pick.card, d.card_length, d.locale)[not item.full]
+    whole, brief = _words_of(item.pick.card, d.card_length, d.locale)
+    return whole + _tune_words(d) if item.full else brief
 
 
 # --- the parts that differ from copy to copy ----------------------------------------
@@ -308,7 +316,10 @@ def _plan(made: Draft, context: Slotted, known: Collection[int]) -> Iterator[tup
         if item.rank in known:
             yield None, {"rank": str(item.rank)}
         else:
-            yield _card(d, item), {"rank": str(item.rank), "reason": told(item.pick.reason, d.locale)}
+            yield (
+                _card(d, item),
+                {"rank": str(item.rank), "reason": told(item.pick.reason, d.locale), "tune": address(d.tune_url)},
+            )
     yield piece(environment, "digest/foot.html", context)
 
 
@@ -336,14 +347,18 @@ def _note(note: str, locale: str) -> str:
 
 def _card(d: Digest, item: Line) -> Wanted:
     length = d.card_length if item.full else "TITLE"
-    has_reason = bool(item.pick.reason)
+    has_reason, tuned = bool(item.pick.reason), bool(d.tune_url)
 
     def render() -> str:
         seen = view(item.pick.card, length, d.locale)
         template = _templates.html(d.locale).get_template(f"digest/{item.template}.html")
-        return template.render(card=seen, rank=slot("rank"), reason=slot("reason") if has_reason else "")
+        return template.render(card=seen, ref=item.pick.card.ref, **_slots(has_reason, tuned))
 
-    return Wanted((item.template, item.pick.card, length, has_reason, d.locale), render)
+    return Wanted((item.template, item.pick.card, length, has_reason, tuned, d.locale), render)
+
+
+def _slots(has_reason: bool, tuned: bool) -> dict[str, str]:
+    return {"rank": slot("rank"), "reason": slot("reason") if has_reason else "", "tune": slot("tune") if tuned else ""}
 
 
 def framed(locale: str) -> tuple[Wanted, dict[str, str]]:
@@ -371,14 +386,15 @@ def text_notes(d: Digest) -> list[str]:
 
 
 def text_card(d: Digest, item: Line) -> tuple[Piece, Mapping[str, str]]:
-    found = _text_piece(item.template, item.pick.card, d.card_length if item.full else "TITLE", d.locale, bool(item.pick.reason))
-    return found, {"rank": f"{item.rank:>2}", "reason": why(item.pick.reason, d.locale)}
+    length, open_ = d.card_length if item.full else "TITLE", (bool(item.pick.reason), bool(d.tune_url))
+    found = _text_piece(item.template, item.pick.card, length, d.locale, *open_)
+    return found, {"rank": f"{item.rank:>2}", "reason": why(item.pick.reason, d.locale), "tune": address(d.tune_url)}
 
 
 @lru_cache(maxsize=_inline.PIECES_AT_MOST)
-def _text_piece(template: str, card: Card, length: str, locale: str, has_reason: bool) -> Piece:
+def _text_piece(template: str, card: Card, length: str, locale: str, has_reason: bool, tuned: bool) -> Piece:
     made = _templates.text(locale).get_template(f"digest/{template}.txt")
-    source = made.render(card=view(card, length, locale), rank=slot("rank"), reason=slot("reason") if has_reason else "")
+    source = made.render(card=view(card, length, locale), ref=card.ref, **_slots(has_reason, tuned))
     return _inline.cut(source, markup=False)
 
 

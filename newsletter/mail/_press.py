@@ -2,8 +2,8 @@
 
 A Plate stands for all copies of one edition in one shape (locale, card length, ...). Its sheet is the finished body in
 encoded runs, joined from a frame, cards and reasons that other editions use too; between the runs are holes for what is the
-reader's own: three tokens, and the sentence that says why and since when they get it. `digest` and `to_wire` make the same
-mail slowly and are the reference: a test compares the two.
+reader's own: four tokens, one of them once a whole card, and the sentence that says why and since when they get it. `digest`
+and `to_wire` make the same mail slowly and are the reference: a test compares the two.
 """
 
 from __future__ import annotations
@@ -50,14 +50,16 @@ READERS_AT_MOST = WORDS_AT_MOST = 16_384
 Laid: TypeAlias = tuple[bytes, int]  # encoded, and its weight
 _cards: dict[Hashable, _Card] = {}  # the oldest first, as in _frames
 _frames: dict[Hashable, _Frame] = {}
-_TOKENS: Final = ("view", "preferences", "unsubscribe")
+_TOKENS: Final = ("view", "preferences", "unsubscribe", "tune")
+_TUNE: Final = 3  # its place among the tokens
+_HERE: Final = b"\0"  # in a card, where that token goes; no encoded octet looks like it
 _ADDRESSES = {"read_url": 0, "preferences_url": 1, "unsubscribe_url": 2}  # name in a template -> place in _TOKENS
 _WORDS = frozenset({"wanted", "since"})
 _EDITION = frozenset({"subject", "preheader", "read_url", "webcopy_url"})  # with the cards, all that no frame holds
 _AROUND = attrgetter(*(each.name for each in fields(Digest) if each.name not in {"picks", "webcopy_url", "card_length"}))
 _FIXED = ("newsletter", "postal_address")  # templates may filter these: the same for every reader of an installation
-# Three tokens; each fits a line of its own and needs no escape anywhere.
-_ALL_TOKENS = re.compile("/".join([r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,74})?"] * 3))
+# Four tokens; each fits a line of its own and needs no escape anywhere.
+_ALL_TOKENS = re.compile("/".join([r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,74})?"] * len(_TOKENS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Copy:
             view_url=shared.view_url and shared.view_url + own.view,
             preferences_url=shared.preferences_url and shared.preferences_url + own.preferences,
             unsubscribe_url=shared.unsubscribe_url and shared.unsubscribe_url + own.unsubscribe,
+            tune_url=shared.tune_url and shared.tune_url + own.tune,
         )
 
     def wire(self, envelope: Envelope) -> bytes:
@@ -98,7 +101,7 @@ class Plate:
 
     def filled_sheet(self, own: Personal) -> tuple[_Sheet, Sequence[bytes]]:
         """The largest sheet that fits this reader's words, by the same steps as `digest`, and what fills its holes."""
-        tokens, place = (own.view, own.preferences, own.unsubscribe), 0
+        tokens, place = (own.view, own.preferences, own.unsubscribe, own.tune), 0
         if not _ALL_TOKENS.fullmatch("/".join(tokens)):
             raise ValueError("a token is at most 75 letters, digits, dots, hyphens and underscores, a dot not first")
         while True:
@@ -133,9 +136,11 @@ class _Sheet:
         text, text_size = frame.text.own(words)
         html, html_size = frame.html.own(words)
         said = [why.join(card.text) for card, (_, why, _) in zip(cards, reasons, strict=True)]
-        self._text = frame.text.runs_with([*said, *text])
+        self._text, self._text_holes = frame.text.runs_with([*said, *text])
         said = [why.join(card.html) for card, (why, _, _) in zip(cards, reasons, strict=True)]
-        self._html = frame.html.runs_with([*said, *html])
+        self._html, self._html_holes = frame.html.runs_with([*said, *html])
+        holes = self._text_holes + self._html_holes
+        self._tokens = [holes.count(place) for place in range(len(_TOKENS))]
         self._size = frame.size + text_size + html_size + sum([card.size for card in cards]) + sum([size for *_, size in reasons])
         self._bodies: dict[bool, _Body] = {}
 
@@ -147,15 +152,15 @@ class _Sheet:
     def _body(self, text_only: bool) -> _Body:
         text, html = self._text, self._html
         if text_only:
-            return _Body([PLAIN + text[0], *text[1:]], self._frame.text.holes)
+            return _Body([PLAIN + text[0], *text[1:]], self._text_holes)
         runs = [*text[:-1], text[-1] + BETWEEN + html[0], *html[1:]]
         runs[0] = ALTERNATIVE + runs[0]
         runs[-1] += END
-        return _Body(runs, self._frame.text.holes + self._frame.html.holes)
+        return _Body(runs, self._text_holes + self._html_holes)
 
     def size(self, tokens: Sequence[str]) -> int:
         """The weight of both parts, but for the reader's words."""
-        return self._size + sum([times * len(token) for times, token in zip(self._frame.tokens, tokens, strict=True)])
+        return self._size + sum([times * len(token) for times, token in zip(self._tokens, tokens, strict=True)])
 
     def told(self, own: Personal) -> tuple[list[bytes], int]:
         """The reader's words for each place, encoded, and their weight."""
@@ -195,15 +200,13 @@ class _Frame:
             else:
                 self.html.place(int(filling["rank"]) - 1)
         self.size = self.text.size + self.html.size
-        holes = self.text.holes + self.html.holes
-        self.tokens = [holes.count(place) for place in range(len(_TOKENS))]
         self.words = tuple(words)
 
 
 class _Strip:
     """One part's runs of segments: octets, or the number of a place that the edition fills, cards first.
 
-    After each run but the last is a hole of the reader's: 0-2 a token, 3 and on the words of that place less 3.
+    After each run but the last is a hole of the reader's: 0-3 a token, 4 and on the words of that place less 4.
     words: the places of both parts in order, which this one continues. cards: slot -> its number.
     """
 
@@ -261,11 +264,19 @@ class _Strip:
         said = [_said(place.text(words)) for place in self._edition]
         return [fragment for fragment, _ in said], sum([size for _, size in said])
 
-    def runs_with(self, fills: Sequence[bytes]) -> list[bytes]:
-        """The last ends in a line end. A template's last words are never the reader's own."""
-        runs = [b"".join([fills[each] if each.__class__ is int else each for each in run]) for run in self._runs]  # type: ignore[index,misc]
+    def runs_with(self, fills: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
+        """The runs, and the hole after each but the last, which ends in a line end. Cards bring holes of their own.
+
+        A template's last words are never the reader's own.
+        """
+        runs: list[bytes] = []
+        holes: list[int] = []
+        for run, hole in zip(self._runs, [*self.holes, None], strict=True):
+            parts = b"".join([fills[each] if each.__class__ is int else each for each in run]).split(_HERE)  # type: ignore[index,misc]
+            runs += parts
+            holes += [_TUNE] * (len(parts) - 1) + ([hole] if hole is not None else [])
         runs[-1] += closed(runs[-1])
-        return runs
+        return runs, holes
 
 
 def _frame_of(digest: Digest, minutes: int) -> _Frame:
@@ -308,7 +319,7 @@ class _Card(NamedTuple):
 
 def _cards_of(digest: Digest) -> list[_Card]:
     keys = [
-        (pick.card, rank, digest.card_length if rank <= digest.full else "", digest.locale, not pick.reason)
+        (pick.card, rank, digest.card_length if rank <= digest.full else "", digest.locale, not pick.reason, digest.tune_url)
         for rank, pick in enumerate(digest.picks, 1)
     ]
     found = [_cards.get(key) for key in keys]
@@ -342,7 +353,7 @@ def _around_reason(piece: Piece, values: Mapping[str, str]) -> tuple[list[bytes]
             runs.append([literal])
         else:
             fragment, weighed = _said(place.text(values))
-            runs[-1] += (fragment, literal)
+            runs[-1] += (fragment, *([_HERE] if place.name == "tune" else []), literal)
             size += weighed
     return [b"".join(run) for run in runs], size
 

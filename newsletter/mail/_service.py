@@ -26,7 +26,7 @@ def service(kind: str, context: Mapping[str, object]) -> Message:
 
     Every kind takes newsletter, postal_address, home_url, privacy_url and locale, all optional. CONFIRM wants confirm_url,
     never_url and asked_at (text); ALREADY and LINK preferences_url; EXPORT export_url, ERASE erase_url, MOVE_NEW move_url,
-    MOVE_OLD undo_url and masked (the new address), these four with asked_at; GOODBYE nothing more; ALERT subject_line,
+    MOVE_OLD undo_url and masked (the new address), these four with asked_at; GOODBYE return_url; ALERT subject_line,
     lines and desk_url.
     A missing one raises jinja2.UndefinedError, an unknown kind ValueError.
     """

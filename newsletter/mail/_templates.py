@@ -35,6 +35,12 @@ def translations(locale: str) -> gettext.NullTranslations:
     return gettext.translation("django", _CATALOGUES, languages=[locale.replace("-", "_")], fallback=True)
 
 
+@lru_cache(maxsize=1)
+def locales() -> tuple[str, ...]:
+    """Every locale that mails are written in: English, and those with a catalogue."""
+    return ("en", *sorted(path.parts[-3].replace("_", "-") for path in _CATALOGUES.glob("*/LC_MESSAGES/django.mo")))
+
+
 def language(locale: str) -> str:
     """The language that a mail in this locale is really in, for its `lang`."""
     return translations(locale).info().get("language", "en")

@@ -65,7 +65,7 @@ class Digest:
     card_length: TITLE, SUMMARY, FINDING (no summary but the abstract's own sentences) or ABSTRACT. full: this many papers at
     most stand as whole cards, the rest in brief. interests: plain words, () for a reader of what is trending. back_to: the day
     of the first issue, of a copy over more than two issues with papers. best_of_week: nothing new matched, and the picks
-    look back.
+    look back. tune_url: each whole card's way to the reader's own page about it is this, a slash and the card's ref.
     """
 
     newsletter: str
@@ -88,6 +88,7 @@ class Digest:
     view_url: str = ""
     preferences_url: str = ""
     unsubscribe_url: str = ""
+    tune_url: str = ""
     postal_address: str = ""
     is_sample: bool = False
     test: bool = False
@@ -95,13 +96,14 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personal:
-    """All that tells one copy from the next of its shape: the reader's interests in words, since when, three tokens."""
+    """All that tells one copy from the next of its shape: the reader's interests in words, since when, four tokens."""
 
     interests: tuple[str, ...] = ()
     since_on: date | None = None
     view: str = ""
     preferences: str = ""
     unsubscribe: str = ""
+    tune: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

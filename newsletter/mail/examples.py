@@ -78,7 +78,7 @@ def _digests(base: str) -> dict[str, Digest]:
         "digest-trending": _copy(base, range(1, 11), interests=()),
         "digest-test": _copy(base, range(1, 4), test=True),
         "digest-web-copy": _copy(
-            base, range(1, 6), view_url="", preferences_url="", unsubscribe_url="", interests=(), since_on=None
+            base, range(1, 6), view_url="", preferences_url="", unsubscribe_url="", tune_url="", interests=(), since_on=None
         ),
     }
 
@@ -98,6 +98,7 @@ def _copy(base: str, papers: Sequence[int | Card], **fields: object) -> Digest:
         "view_url": f"{base}/view/k3J9s0aQ1xTtR8m2.a1b2",
         "preferences_url": f"{base}/preferences/k3J9s0aQ1xTtR8m2.c3d4",
         "unsubscribe_url": f"{base}/u/k3J9s0aQ1xTtR8m2x7Yz0A",
+        "tune_url": f"{base}/tune/k3J9s0aQ1xTtR8m2.a5b6",
         "postal_address": _ADDRESS,
     }
     return Digest(**(shown | fields))  # type: ignore[arg-type]
@@ -180,7 +181,7 @@ def _letters(base: str) -> dict[str, dict[str, object]]:
         "ERASE": {"erase_url": f"{base}/erase/k3J9s0aQ1xTtR8m2.a7b8"},
         "MOVE_NEW": {"move_url": f"{base}/move/k3J9s0aQ1xTtR8m2.c9d0"},
         "MOVE_OLD": {"undo_url": f"{base}/undo/k3J9s0aQ1xTtR8m2.e1f2", "masked": "a•••@e•••.net"},
-        "GOODBYE": {},
+        "GOODBYE": {"return_url": f"{base}/return/k3J9s0aQ1xTtR8m2.a3b4"},
         "ALERT": {
             "subject_line": "arXiv cs.CL is broken since 04:00",
             "lines": ["It answered 403 three times.", "Last read at 01:00 UTC. It is tried again at 07:00."],

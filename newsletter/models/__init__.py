@@ -1,8 +1,8 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
 papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
-readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
-ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Unindexed.
+readers: Interest, Subscriber, SubscriberInterest, MutedInterest, Vote, Saved, Move, Suppression, Allowance,
+Suggestion. ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Byline, Unindexed.
 """
 
 from newsletter.models.issues import (
@@ -23,14 +23,21 @@ from newsletter.models.readers import (
     CardLength,
     EmptyDay,
     Interest,
+    Move,
+    MutedInterest,
+    Saved,
     Subscriber,
     SubscriberInterest,
     SubscriberStatus,
+    Suggestion,
+    SuggestionState,
     Suppression,
     SuppressionReason,
+    Vote,
+    Way,
 )
 from newsletter.models.record import Act, Event, Mark
-from newsletter.models.search import Terms, Unindexed
+from newsletter.models.search import Byline, BylineKind, Terms, Unindexed
 
 __all__ = [
     "Act",
@@ -38,6 +45,8 @@ __all__ = [
     "Alias",
     "Allowance",
     "Baseline",
+    "Byline",
+    "BylineKind",
     "Candidate",
     "CandidateKind",
     "CardLength",
@@ -52,21 +61,28 @@ __all__ = [
     "Kind",
     "Lane",
     "Mark",
+    "Move",
+    "MutedInterest",
     "Outcome",
     "Paper",
     "Permit",
     "PinScope",
     "Run",
     "RunState",
+    "Saved",
     "Scheme",
     "Sighting",
     "Source",
     "Subscriber",
     "SubscriberInterest",
     "SubscriberStatus",
+    "Suggestion",
+    "SuggestionState",
     "Suppression",
     "SuppressionReason",
     "Terms",
     "TrendWeights",
     "Unindexed",
+    "Vote",
+    "Way",
 ]

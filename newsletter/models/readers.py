@@ -1,4 +1,4 @@
-"""Who reads: Interest, Subscriber, Suppression, Allowance."""
+"""Who reads: Interest, Subscriber, Suppression, Allowance, and what a reader said of papers and of the address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 from django.db import models
 from django.db.models import Q
 
-from newsletter.models.papers import random_id
+from newsletter.models.papers import Paper, random_id
 
 
 class Interest(models.Model):
@@ -128,6 +128,82 @@ class SubscriberInterest(models.Model):
         return f"{self.subscriber_id} reads {self.interest_id}"
 
 
+class MutedInterest(models.Model):
+    """What this interest matches never reaches the reader, whatever else matches it; it may be one of the reader's own."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="mutes")
+    interest = models.ForeignKey(Interest, on_delete=models.PROTECT, related_name="+")
+    muted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "interest"], name="interest_muted_once_a_reader")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} mutes {self.interest_id}"
+
+
+class Way(models.TextChoices):
+    """Which way a vote points."""
+
+    MORE = "MORE", "more like this"
+    LESS = "LESS", "less like this"
+
+
+class Vote(models.Model):
+    """What a reader said of a paper; the last word counts."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="votes")
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="+")
+    way = models.CharField(max_length=4, choices=Way)
+    voted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "paper"], name="vote_once_a_paper")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} wants {self.way} like {self.paper_id}"
+
+
+class Saved(models.Model):
+    """A paper that a reader keeps."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="saved")
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="+")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "paper"], name="saved_once_a_paper")]
+        verbose_name_plural = "saved papers"
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} keeps {self.paper_id}"
+
+
+class Move(models.Model):
+    """A change of address: asked, made when the new one is confirmed, perhaps undone from the old one.
+
+    The addresses are emptied once nothing can be undone; the keys stay for a while, so that a bounce that comes late is
+    booked on the address it is about.
+    """
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="moves")
+    ask_ref = models.CharField(max_length=16, unique=True, help_text="public id of the mail to the new address")
+    undo_ref = models.CharField(max_length=16, blank=True, default="", help_text="public id of the mail to the old one")
+    from_address = models.CharField(max_length=254, blank=True, default="")
+    from_key = models.CharField(max_length=64)
+    to_address = models.CharField(max_length=254, blank=True, default="")
+    to_key = models.CharField(max_length=64)
+    asked_at = models.DateTimeField()
+    moved_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["undo_ref"], condition=~Q(undo_ref=""), name="move_undo")]
+
+    def __str__(self) -> str:
+        return f"move {self.ask_ref} of {self.subscriber_id}"
+
+
 class SuppressionReason(models.TextChoices):
     """Why an address gets no digest. Outlives erasure."""
 
@@ -165,3 +241,27 @@ class Allowance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.day_on}: {self.used}"
+
+
+class SuggestionState(models.TextChoices):
+    """OPEN until a curator looked at it."""
+
+    OPEN = "OPEN", "open"
+    DONE = "DONE", "done"
+
+
+class Suggestion(models.Model):
+    """A paper that readers miss: an id or a link, nothing else of what they typed, and how often it was named."""
+
+    scheme = models.CharField(max_length=10, help_text="arxiv, doi or url")
+    value = models.CharField(max_length=300)
+    asked = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=6, choices=SuggestionState, default=SuggestionState.OPEN)
+    created_at = models.DateTimeField()
+    asked_at = models.DateTimeField(help_text="the last time")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scheme", "value"], name="suggestion_once")]
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.value}"

@@ -1,4 +1,4 @@
-"""What the search room keeps: Terms, Unindexed. Its index itself is of each database's own kind (decision 0008)."""
+"""What the search room keeps: Terms, Byline, Unindexed. Its index itself is of each database's own kind (decision 0008)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,30 @@ class Terms(models.Model):
 
     def __str__(self) -> str:
         return f"terms of paper {self.paper_id}"
+
+
+class BylineKind(models.TextChoices):
+    """Whose name stands over a paper."""
+
+    AUTHOR = "AUTHOR", "author"
+    LAB = "LAB", "lab"
+
+
+class Byline(models.Model):
+    """A name over a paper, as listed: what the pages of authors and labs are found by. Two people of one name are one here."""
+
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, related_name="bylines")
+    kind = models.CharField(max_length=6, choices=BylineKind)
+    slug = models.CharField(max_length=120, help_text="search.slug_of the name")
+    name = models.CharField(max_length=200)
+    listed_on = models.DateField(help_text="the paper's, so that the newest are read by the index alone")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["paper", "kind", "slug"], name="byline_once_a_paper")]
+        indexes = [models.Index(fields=["kind", "slug", "-listed_on", "-paper"], name="byline_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.slug} of paper {self.paper_id}"
 
 
 class Unindexed(models.Model):

@@ -4,6 +4,7 @@ Papers that are new or changed are noted by the database itself (triggers), so n
 in the writer's transaction, writes their words. What is not yet indexed is still found, only slower. Decision 0008.
 """
 
+from newsletter.search._bylines import slug_of
 from newsletter.search._find import POOL, Found, Hit, among, find
 from newsletter.search._holdings import Holdings
 from newsletter.search._kept import Row
@@ -24,4 +25,5 @@ __all__ = [
     "install",
     "is_complete",
     "remove",
+    "slug_of",
 ]

@@ -16,13 +16,14 @@ import snowballstemmer
 from newsletter.matching import Document, document, stems
 from newsletter.matching.document import BREAK
 from newsletter.models import Paper, Terms
+from newsletter.search import _bylines
 
 FIELDS = ("title", "keywords", "summary", "abstract")
 
 
 def _version() -> str:
-    """Of the code that cuts words: another one makes other terms, and `heal` writes all rows again."""
-    sources = (stems.__file__, document.__file__, __file__)
+    """Of the code that cuts words and names: another one makes other terms, and `heal` writes all rows again."""
+    sources = (stems.__file__, document.__file__, _bylines.__file__, __file__)
     digest = hashlib.sha256(snowballstemmer.__version__.encode() if hasattr(snowballstemmer, "__version__") else b"")
     for name in sources:
         digest.update(Path(name).read_bytes())

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from newsletter.models import Paper, Terms, Unindexed
 from newsletter.search import _postgresql
+from newsletter.search._bylines import write_bylines
 from newsletter.search._kept import VERSION, terms_of
 from newsletter.search._schema import install
 
@@ -53,6 +54,7 @@ def _taken() -> list[int]:
 
 
 def _write(papers: Sequence[Paper]) -> None:
+    write_bylines(papers)
     rows = [terms_of(paper) for paper in papers]
     Terms.objects.bulk_create(rows, update_conflicts=True, unique_fields=["paper"], update_fields=_WRITTEN, batch_size=BATCH)
     if connection.vendor == "postgresql":

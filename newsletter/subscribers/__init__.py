@@ -12,38 +12,82 @@ from newsletter.subscribers.consent import (
     subscribe,
     unsubscribe,
 )
+from newsletter.subscribers.erasure import erase, send_erase_link, send_export_link
+from newsletter.subscribers.exports import export, told
 from newsletter.subscribers.letters import write
+from newsletter.subscribers.moves import (
+    Taken,
+    ask_move,
+    forget_moves,
+    keys_mailed_to,
+    movable,
+    move,
+    other_keys,
+    undo_move,
+    undoable,
+)
 from newsletter.subscribers.needs import paused, refusal
-from newsletter.subscribers.preferences import BadWish, Preferences, Wish, change, upcoming
+from newsletter.subscribers.preferences import (
+    MOST_INTERESTS,
+    MOST_MUTED,
+    BadWish,
+    Preferences,
+    Wish,
+    change,
+    languages,
+    muted_form,
+    upcoming,
+)
+from newsletter.subscribers.returning import come_back, returnable
 from newsletter.subscribers.schedule import next_slot, slot_on, zones
 from newsletter.subscribers.stops import leave_as_told, lift, resume
 from newsletter.subscribers.topics import PUBLISH, keep_own_query
 
 __all__ = [
+    "MOST_INTERESTS",
+    "MOST_MUTED",
     "PUBLISH",
     "BadAddress",
     "BadWish",
     "Preferences",
+    "Taken",
     "Wish",
     "address_key",
+    "ask_move",
     "change",
+    "come_back",
     "confirm",
     "confirmable",
     "consent_text",
+    "erase",
+    "export",
     "forget_allowances",
+    "forget_moves",
     "forget_unconfirmed",
     "keep_own_query",
+    "keys_mailed_to",
+    "languages",
     "leave_as_told",
     "lift",
     "mask",
+    "movable",
+    "move",
+    "muted_form",
     "never",
     "next_slot",
+    "other_keys",
     "paused",
     "refusal",
     "resume",
+    "returnable",
+    "send_erase_link",
+    "send_export_link",
     "send_preferences_link",
     "slot_on",
     "subscribe",
+    "told",
+    "undo_move",
+    "undoable",
     "unsubscribe",
     "upcoming",
     "write",

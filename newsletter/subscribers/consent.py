@@ -17,7 +17,6 @@ from newsletter.models import (
     Delivery,
     DeliveryState,
     Kind,
-    Lane,
     Subscriber,
     SubscriberStatus,
     Suppression,
@@ -25,6 +24,7 @@ from newsletter.models import (
 )
 from newsletter.subscribers import addresses, preferences
 from newsletter.subscribers.allowances import Limit, count, lapse, take
+from newsletter.subscribers.letters import addressed as _delivery
 from newsletter.subscribers.preferences import Wish
 
 CONFIRM_LIFETIME = timedelta(days=7)
@@ -189,7 +189,8 @@ def _leave(reader: Subscriber, *, now: datetime) -> None:
     reader.next_slot_at = reader.confirm_expires_at = None
     reader.save(update_fields=["status", "left_at", "next_slot_at", "confirm_expires_at"])
     _suppress(reader, SuppressionReason.LEFT, now=now)
-    _cancel(reader.pk, "left", kinds=tuple(Kind), now=now)
+    # Whoever moved the address and leaves must not silence the mail that tells the old one.
+    _cancel(reader.pk, "left", kinds=tuple(kind for kind in Kind if kind != Kind.MOVE_OLD), now=now)
 
 
 def _suppress(reader: Subscriber, reason: SuppressionReason, *, now: datetime) -> None:
@@ -204,14 +205,11 @@ def _cancel(reader_pk: int, reason: str, *, kinds: tuple[Kind, ...], now: dateti
     )
 
 
-def _delivery(reader: Subscriber | None, kind: Kind, *, now: datetime) -> Delivery:
-    """A service mail, due at once; not saved yet."""
-    address = reader.address if reader else ""
-    return Delivery(subscriber=reader, kind=kind, lane=Lane.SERVICE, due_at=now, created_at=now, to_address=address)
-
-
 def forget_unconfirmed(*, now: datetime, dry_run: bool = False) -> int:
     """Delete who never confirmed, 14 days after asking last; the mail promises it. Rows. Safe to repeat."""
     expired = now - (UNCONFIRMED_KEPT - CONFIRM_LIFETIME)
     old = Subscriber.objects.filter(status=SubscriberStatus.PENDING, confirm_expires_at__lt=expired)
-    return old.count() if dry_run else old.delete()[1].get("newsletter.Subscriber", 0)
+    if dry_run:
+        return old.count()
+    Delivery.objects.filter(subscriber__in=old).exclude(to_address="").update(to_address="")
+    return old.delete()[1].get("newsletter.Subscriber", 0)

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from newsletter import links, mail
 from newsletter.links import Purpose
-from newsletter.models import Delivery, Kind, Subscriber
+from newsletter.models import Delivery, Kind, Lane, Move, Subscriber
 from newsletter.subscribers.addresses import mask
 
 
@@ -19,6 +19,12 @@ def write(delivery: Delivery, *, as_of: datetime) -> mail.Message:
     if reader is None and delivery.kind != Kind.ALERT:
         raise ValueError(f"{delivery!r} has no reader to be written to")
     return mail.service(delivery.kind, _context(delivery, reader, as_of))
+
+
+def addressed(reader: Subscriber | None, kind: Kind, *, now: datetime, to: str = "") -> Delivery:
+    """A service mail, due at once, to the reader's address or another; not saved yet."""
+    address = to or (reader.address if reader else "")
+    return Delivery(subscriber=reader, kind=kind, lane=Lane.SERVICE, due_at=now, created_at=now, to_address=address)
 
 
 def _context(delivery: Delivery, reader: Subscriber | None, as_of: datetime) -> dict[str, object]:
@@ -60,7 +66,11 @@ def _own(delivery: Delivery, reader: Subscriber, as_of: datetime) -> dict[str, o
         case Kind.MOVE_NEW:
             return {"move_url": link(Purpose.MOVE, "move", delivery.public_id)}
         case Kind.MOVE_OLD:
-            return {"undo_url": link(Purpose.UNDO, "undo", delivery.public_id), "masked": mask(reader.address)}
+            change = Move.objects.filter(undo_ref=delivery.public_id).first()
+            goes_to = change.to_address if change and change.to_address else reader.address
+            return {"undo_url": link(Purpose.UNDO, "undo", delivery.public_id), "masked": mask(goes_to)}
+        case Kind.GOODBYE:
+            return {"return_url": link(Purpose.RETURN, "return", delivery.public_id)}
     return {}
 
 

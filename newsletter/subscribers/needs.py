@@ -13,6 +13,7 @@ _ANY = (*_UNWANTED, SuppressionReason.ERASED, SuppressionReason.LEFT)
 
 _ACTIVE = (SubscriberStatus.ACTIVE,)
 _KNOWN = (SubscriberStatus.ACTIVE, SubscriberStatus.LEFT)
+_MOVED = (*_KNOWN, SubscriberStatus.BOUNCED, SubscriberStatus.COMPLAINED)
 
 # kind -> (statuses of which the reader must have one, suppressions that stop it whatever the status)
 _NEEDS: dict[str, tuple[tuple[SubscriberStatus, ...], tuple[SuppressionReason, ...]]] = {
@@ -24,7 +25,7 @@ _NEEDS: dict[str, tuple[tuple[SubscriberStatus, ...], tuple[SuppressionReason, .
     Kind.EXPORT: (_KNOWN, _UNWANTED),
     Kind.ERASE: (_KNOWN, _UNWANTED),
     Kind.MOVE_NEW: (_ACTIVE, _UNWANTED),
-    Kind.MOVE_OLD: (_ACTIVE, _UNWANTED),
+    Kind.MOVE_OLD: (_MOVED, _UNWANTED),
     Kind.GOODBYE: ((SubscriberStatus.LEFT,), _UNWANTED),
 }
 
@@ -38,7 +39,8 @@ def refusal(kind: str, subscriber: Subscriber | None, reasons: Collection[str], 
     | CONFIRM            | PENDING         | -       | COMPLAINT, NEVER                      |
     | ALREADY, LINK      | ACTIVE          | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
     | EXPORT, ERASE      | ACTIVE or LEFT  | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
-    | MOVE_NEW, MOVE_OLD | ACTIVE          | -       | the same, for the address it goes to  |
+    | MOVE_NEW           | ACTIVE          | -       | the same, for the address it goes to  |
+    | MOVE_OLD           | not PENDING     | -       | the same, for the address it goes to  |
     | GOODBYE            | LEFT            | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
     | ALERT              | none            | -       | nothing: it goes to the curator       |
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
+from django.conf.locale import LANG_INFO
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
+from newsletter import mail
 from newsletter.matching import compiled, query
 from newsletter.models import (
     CardLength,
@@ -19,6 +21,7 @@ from newsletter.models import (
     EmptyDay,
     Interest,
     Kind,
+    MutedInterest,
     Subscriber,
     SubscriberInterest,
     SubscriberStatus,
@@ -50,7 +53,10 @@ class Wish:
 
 
 class Preferences(TypedDict, total=False):
-    """What `change` takes; a key left out stays as it is. interests: queries as typed; topics: slugs of public topics."""
+    """What `change` takes; a key left out stays as it is. interests: queries as typed; topics: slugs of public topics.
+
+    muted_interests: ids of those that stay muted, all others are heard again.
+    """
 
     zone: str
     hour: int
@@ -62,7 +68,9 @@ class Preferences(TypedDict, total=False):
     empty_day: str
     card_length: str
     text_only: bool
+    locale: str
     muted: Collection[str]
+    muted_interests: Collection[int]
 
 
 def change(subscriber: Subscriber, *, now: datetime, **preferences: Unpack[Preferences]) -> Subscriber:
@@ -81,9 +89,21 @@ def change(subscriber: Subscriber, *, now: datetime, **preferences: Unpack[Prefe
             setattr(reader, name, value)
         if queries is not None or topics is not None:
             replace_interests(reader.pk, _merged(reader, queries, topics), now=now)
+        if "muted_interests" in preferences:
+            MutedInterest.objects.filter(subscriber=reader).exclude(interest_id__in=preferences["muted_interests"]).delete()
         reader.next_slot_at = upcoming(reader, now=now) if reader.status == SubscriberStatus.ACTIVE else None
         reader.save(update_fields=[*columns, "next_slot_at"])
     return reader
+
+
+def languages() -> list[tuple[str, str]]:
+    """The locales that mails are written in, each with its own name: ("de", "Deutsch")."""
+    return [(code, LANG_INFO.get(code, {}).get("name_local", code)) for code in mail.locales()]
+
+
+def muted_form(word: str) -> str:
+    """A word or name to mute, as it is stored."""
+    return " ".join(word.lower().split())
 
 
 def upcoming(reader: Subscriber, *, now: datetime) -> datetime:
@@ -101,7 +121,7 @@ def upcoming(reader: Subscriber, *, now: datetime) -> datetime:
 
 def checked(preferences: Mapping[str, Any]) -> dict[str, Any]:
     """The columns among them, each checked. Raises BadWish; TypeError for a key that is no preference."""
-    unknown = set(preferences) - set(_CHECKS) - {"interests", "topics"}
+    unknown = set(preferences) - set(_CHECKS) - {"interests", "topics", "muted_interests"}
     if unknown:
         raise TypeError(f"no such preference: {', '.join(sorted(unknown))}")
     return {name: check(preferences[name]) for name, check in _CHECKS.items() if name in preferences}
@@ -178,6 +198,12 @@ def _one_of(choices: type[EmptyDay] | type[CardLength]) -> Callable[[Any], str]:
     return check
 
 
+def _locale(value: Any) -> str:
+    if value not in mail.locales():
+        raise BadWish(_("Choose a language from the list."))
+    return str(value)
+
+
 def _pause(value: Any) -> date | None:
     if value is None:
         return None
@@ -198,7 +224,7 @@ def _flag(value: Any) -> bool:
 
 
 def _muted(value: Any) -> list[str]:
-    words = list(dict.fromkeys(" ".join(str(word).lower().split()) for word in value))
+    words = list(dict.fromkeys(muted_form(str(word)) for word in value))
     words = [word for word in words if word]
     if len(words) > MOST_MUTED or any(len(word) > _LONGEST_MUTED or not word.isprintable() for word in words):
         raise BadWish(
@@ -216,5 +242,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "empty_day": _one_of(EmptyDay),
     "card_length": _one_of(CardLength),
     "text_only": _flag,
+    "locale": _locale,
     "muted": _muted,
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from newsletter.models import Delivery, DeliveryState, Subscriber, SubscriberStatus, Suppression, SuppressionReason
+from newsletter.models import Delivery, DeliveryState, Kind, Subscriber, SubscriberStatus, Suppression, SuppressionReason
 from newsletter.subscribers import preferences
 
 LIFTABLE = (SuppressionReason.COMPLAINT, SuppressionReason.NEVER, SuppressionReason.HARD_BOUNCE)
@@ -30,7 +30,7 @@ def leave_as_told(left: Mapping[int, datetime], *, now: datetime) -> int:
     for reader in stopped:
         reader.status = SubscriberStatus.LEFT
     Subscriber.objects.bulk_update(readers, ["status", "left_at", "next_slot_at", "confirm_expires_at"], batch_size=500)
-    mails = Delivery.objects.filter(subscriber_id__in=left, state=DeliveryState.PENDING)
+    mails = Delivery.objects.filter(subscriber_id__in=left, state=DeliveryState.PENDING).exclude(kind=Kind.MOVE_OLD)
     mails.update(state=DeliveryState.CANCELLED, reason="left", settled_at=now, to_address="")
     return len(stopped)
 

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
+from newsletter import links
+
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
 # A mail brings its own inline style and nothing else: no script, no form, no image but its own, an origin of its own.
 MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -23,8 +25,19 @@ def clock() -> datetime:
 
 
 def page(request: HttpRequest, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
-    """A public page from templates/web/<name>."""
-    values = {"today": clock().astimezone(settings.ISSUE_ZONE).date(), "private": False, "feeds": (), **(context or {})}
+    """A public page from templates/web/<name>.
+
+    canonical: its absolute address; indexed: whether robots may keep it; ld: what JSON-LD says of it, None for nothing.
+    """
+    values = {
+        "today": clock().astimezone(settings.ISSUE_ZONE).date(),
+        "private": False,
+        "indexed": status == 200,
+        "canonical": links.absolute(request.path),
+        "ld": None,
+        "feeds": (),
+        **(context or {}),
+    }
     response = render(request, f"web/{name}", values, status=status)
     response["Permissions-Policy"] = PERMISSIONS
     return response
@@ -61,3 +74,17 @@ def problem(status: int, detail: str, **members: object) -> JsonResponse:
     response = JsonResponse(body, status=status, content_type="application/problem+json")
     patch_vary_headers(response, ["Accept"])
     return response
+
+
+def file(text: str, kind: str, name: str) -> HttpResponse:
+    """A public file to be kept by the reader. name: its own, of ASCII letters, digits, dashes and dots."""
+    response = HttpResponse(text, content_type=f"{kind}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def page_number(request: HttpRequest) -> int:
+    """`?page=`, from 1; what is no number is the first."""
+    text = request.GET.get("page", "1")
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= 5 else 1

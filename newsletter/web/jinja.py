@@ -28,7 +28,7 @@ def environment(**options: Any) -> Environment:
     env = Environment(**options)  # noqa: S701 (select_autoescape above)
     env.install_gettext_callables(translation.gettext, translation.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(url=_address, static=static, newsletter=settings.NEWSLETTER_NAME)
-    env.filters.update(longday=_long_day, shortday=_short_day, month=_month, domain=_domain)
+    env.filters.update(longday=_long_day, shortday=_short_day, weekday=_weekday, week=_week, month=_month, domain=_domain)
     return env
 
 
@@ -43,6 +43,15 @@ def _long_day(value: date) -> str:
 
 def _short_day(value: date) -> str:
     return date_format(value, "D j M")
+
+
+def _weekday(value: date) -> str:
+    return date_format(value, "D")
+
+
+def _week(value: date) -> str:
+    """As addresses name it: 2026-W47."""
+    return f"{value:%G-W%V}"
 
 
 def _month(value: date) -> str:

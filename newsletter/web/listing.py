@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from newsletter import editions, issues, mail, search
 from newsletter.matching import score
 from newsletter.matching.query import Query
-from newsletter.models import Candidate, Interest, Issue, PinScope
+from newsletter.models import Byline, BylineKind, Candidate, Interest, Issue, PinScope
 
 LOOKED_AT = 2_000  # newest candidates that a topic reads
 WORDS_SHOWN = 45
@@ -44,6 +44,25 @@ def of_issues(chosen: Iterable[Issue], *, start: int = 0, most: int) -> list[Sto
     return [story(editions.card(row.paper, row)) for row in page]
 
 
+def of_span(issues_of: Q, *, start: int = 0, most: int) -> list[Story]:
+    """The visible papers of these issues by trend, each once, under its first candidate among them. issues_of: of `issue__`."""
+    rows = visible(Candidate.objects.filter(issues_of))
+    earlier = Candidate.objects.filter(issues_of, paper=OuterRef("paper"), pk__lt=OuterRef("pk"), hidden_at__isnull=True)
+    page = rows.filter(~Exists(earlier)).select_related("paper", "issue").order_by("-trend", "-id")[start : start + most]
+    return [story(editions.card(row.paper, row), on=row.issue.closed_on) for row in page]
+
+
+def of_name(kind: BylineKind, slug: str, *, start: int = 0, most: int) -> list[Story]:
+    """The papers under that name, the newest first, each under its newest candidate; where that is hidden, so is the paper."""
+    newest = Candidate.objects.filter(paper=OuterRef("paper")).order_by("-pk")
+    rows = Byline.objects.filter(kind=kind, slug=slug, paper__withdrawn_at__isnull=True, paper__merged_into__isnull=True)
+    shown = rows.annotate(candidate=Subquery(newest.values("pk")[:1]), hidden=Subquery(newest.values("hidden_at")[:1]))
+    page = shown.filter(candidate__isnull=False, hidden__isnull=True).order_by("-listed_on", "-paper")[start : start + most]
+    ids = list(page.values_list("candidate", flat=True))
+    found = Candidate.objects.select_related("paper", "issue").in_bulk(ids)
+    return [story(editions.card(found[pk].paper, found[pk]), on=found[pk].issue.closed_on) for pk in ids if pk in found]
+
+
 def matching(query: Query, *, name: str = "", now: datetime, most: int) -> list[Story]:
     """The papers among the newest candidates that match, best first: relevance x trend, as a copy ranks them."""
     today = issues.local_date(now)
@@ -59,10 +78,10 @@ def matching(query: Query, *, name: str = "", now: datetime, most: int) -> list[
     ]
 
 
-def of_hit(hit: search.Hit) -> Story:
-    """What the archive's search found. The page says the query once, above the cards."""
+def of_hit(hit: search.Hit, name: str = "") -> Story:
+    """What the archive's search found. name: of the interest; a search's page says the query once, above the cards."""
     row = hit.candidate
-    return story(editions.card(row.paper, row), score.reason(hit.match), row.issue.closed_on)
+    return story(editions.card(row.paper, row), score.reason(hit.match, name), row.issue.closed_on)
 
 
 def _newest() -> list[Candidate]:

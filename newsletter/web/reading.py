@@ -1,4 +1,4 @@
-"""Pages for reading, open to everyone: today, the archive, topics, papers, search."""
+"""Pages for reading, open to everyone: today, what trends, topics, search."""
 
 from __future__ import annotations
 
@@ -6,35 +6,31 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.utils.dateparse import parse_date
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
-from markupsafe import Markup
 
-from newsletter import editions, issues, links, mail, search
+from newsletter import issues, links, search
 from newsletter.matching import query
-from newsletter.models import Interest, Issue, IssueState, Paper, Sighting
+from newsletter.models import Interest, Issue, IssueState
 from newsletter.web import answers, errors, feeds, listing
+from newsletter.web.archive import PRINTED, note_of
+from newsletter.web.kept import kept
 from newsletter.web.signup import sentence
 
+WINDOWS = {"day": 1, "week": 7, "month": 30}  # days
 CARDS = 20
 LINES = 80
 A_PAGE = CARDS + LINES
 OPEN_LINES = 40
 FOUND = 50
 FOUND_A_PAGE = 20
-SIGHTINGS = 30
-DESCRIBED = 300  # characters of a page's description
-PRINTED = (IssueState.CLOSED, IssueState.ARCHIVED)
-VISIBLE = Q(
-    candidates__hidden_at__isnull=True,
-    candidates__paper__withdrawn_at__isnull=True,
-    candidates__paper__merged_into__isnull=True,
-)
 
 
 @require_safe
+@kept
 def today(request: HttpRequest) -> HttpResponse:
     """The newest closed issue, and the open one as it grows."""
     now = answers.clock()
@@ -43,7 +39,7 @@ def today(request: HttpRequest) -> HttpResponse:
     stories = listing.of_issues([closed], most=A_PAGE) if closed else []
     context = {
         "issue": {"number": closed.number, "on": closed.closed_on, "at": closed.closed_at} if closed else None,
-        "note": _note(closed.note) if closed else [],
+        "note": note_of(closed.note) if closed else [],
         "cards": stories[:CARDS],
         "lines": stories[CARDS:],
         "open": {"number": gathering.number, "closes_at": issues.next_cutoff(now).astimezone(settings.ISSUE_ZONE)}
@@ -56,62 +52,50 @@ def today(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def archive(request: HttpRequest) -> HttpResponse:
-    """Every printed day by month, the newest first."""
-    rows = Issue.objects.filter(state__in=PRINTED).annotate(papers=Count("candidates", filter=VISIBLE))
-    days: dict[date, int] = {}
-    for on, papers in rows.order_by("-closed_on").values_list("closed_on", "papers"):
-        if on is not None:
-            days[on] = days.get(on, 0) + papers
-    months = [(first, list(group)) for first, group in groupby(days.items(), key=lambda day: day[0].replace(day=1))]
-    return answers.page(request, "archive.html", {"months": months, "feeds": feeds.today_feeds()})
-
-
-@require_safe
-def day(request: HttpRequest, on: str) -> HttpResponse:
-    """All issues of one day. 404 for a day without one."""
-    asked = _date(on)
-    found = list(Issue.objects.filter(state__in=PRINTED, closed_on=asked).order_by("number")) if asked else []
-    if not found or asked is None:
+@kept
+def trending(request: HttpRequest) -> HttpResponse:
+    """`?window=day|week|month`: what is gathering and what was printed since, by trend, a page at a time."""
+    window = request.GET.get("window", "day")
+    if window not in WINDOWS:
         return errors.not_found(request)
-    number = _page_number(request)
-    start = (number - 1) * A_PAGE
-    stories = listing.of_issues(found, start=start, most=A_PAGE + 1)
-    more, stories = len(stories) > A_PAGE, stories[:A_PAGE]
+    number = answers.page_number(request)
+    since = issues.local_date(answers.clock()) - timedelta(days=WINDOWS[window])
+    inside = Q(issue__state=IssueState.OPEN) | Q(issue__state__in=PRINTED, issue__closed_on__gt=since)
+    stories = listing.of_span(inside, start=(number - 1) * CARDS, most=CARDS + 1)
     if not stories and number > 1:
         return errors.not_found(request)
-    printed = Issue.objects.filter(state__in=PRINTED).order_by("closed_on").values_list("closed_on", flat=True)
+    address = f"{links.absolute(request.path)}?window={window}"
     context = {
-        "on": asked,
-        "numbers": [issue.number for issue in found if issue.number > 0],
-        "notes": [part for issue in found for part in _note(issue.note)],
-        "cards": stories[:CARDS] if number == 1 else [],
-        "lines": stories[CARDS:] if number == 1 else stories,
+        "window": window,
+        "windows": (("day", _("A day")), ("week", _("A week")), ("month", _("A month"))),
+        "stories": stories[:CARDS],
+        "start": (number - 1) * CARDS + 1,
         "number": number,
-        "more": more,
-        "before": printed.filter(closed_on__lt=asked).last(),
-        "after": printed.filter(closed_on__gt=asked).first(),
-        "canonical": links.absolute(request.path),
+        "more": len(stories) > CARDS,
+        "query": issues.DEFAULT_QUERY,
+        "canonical": address + (f"&page={number}" if number > 1 else ""),
         "feeds": feeds.today_feeds(),
     }
-    return answers.page(request, "day.html", context)
+    return answers.page(request, "trending.html", context)
 
 
 @require_safe
+@kept
 def topics(request: HttpRequest) -> HttpResponse:
     groups = listing.grouped(listing.topic_rows())
     return answers.page(request, "topics.html", {"groups": groups, "feeds": feeds.today_feeds()})
 
 
 @require_safe
+@kept
 def topic(request: HttpRequest, slug: str) -> HttpResponse:
     """A topic's newest papers, by day; those of the open issue first."""
     row = Interest.objects.filter(slug=slug).first()
     if row is None:
         return errors.not_found(request)
     asked = query.parse(row.query)
-    found = listing.matching(asked, name=row.name, now=answers.clock(), most=listing.LOOKED_AT)
-    newest = sorted(found, key=lambda story: story.on or date.max, reverse=True)[:FOUND]
+    found = search.find(asked, on=issues.local_date(answers.clock()), most=FOUND, newest_first=True)
+    newest = sorted((listing.of_hit(hit, row.name) for hit in found.hits), key=lambda story: story.on or date.max, reverse=True)
     context = {
         "topic": {"slug": slug, "name": row.name, "line": row.line, "group": row.group, "words": asked.words()},
         "query": row.query,
@@ -122,38 +106,19 @@ def topic(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-def paper(request: HttpRequest, ref: str) -> HttpResponse:
-    """One paper, whole. A paper joined to another shows the other; a withdrawn one its title alone."""
-    row = Paper.objects.select_related("merged_into").filter(public_id=ref).first()
-    if row is None:
-        return errors.not_found(request)
-    shown = row.merged_into or row
-    newest = shown.candidates.order_by("-id").first()
-    seen = Sighting.objects.filter(paper=shown).select_related("source").order_by("-seen_at", "source_id")[:SIGHTINGS]
-    card = editions.card(shown, newest)
-    said = card.title if shown.withdrawn_at else card.summary or card.abstract or card.title
-    context = {
-        "card": card,
-        "description": mail.shorten(said, DESCRIBED),
-        "withdrawn_on": shown.withdrawn_at.date() if shown.withdrawn_at else None,
-        "project_url": shown.project_url,
-        "comments": shown.comments,
-        "listed_on": shown.listed_on,
-        "keywords": shown.keywords,
-        "sightings": [
-            {"name": each.source.name, "on": each.listed_on, "rank": each.rank, "upvotes": each.upvotes} for each in seen
-        ],
-        "canonical": links.absolute(f"/papers/{shown.public_id}"),
-        "feeds": (),
-    }
-    return answers.page(request, "paper.html", context, status=410 if shown.withdrawn_at else 200)
-
-
-@require_safe
+@kept
 def found(request: HttpRequest) -> HttpResponse:
     """`?q=` in the query language over all papers, best first, a page at a time; 422 when it cannot be read."""
-    typed, number = request.GET.get("q", "").strip(), _page_number(request)
-    context: dict[str, object] = {"q": typed, "error": "", "words": "", "stories": [], "total": 0, "number": number}
+    typed, number = request.GET.get("q", "").strip(), answers.page_number(request)
+    context: dict[str, object] = {
+        "q": typed,
+        "error": "",
+        "words": "",
+        "stories": [],
+        "total": 0,
+        "number": number,
+        "indexed": not typed,
+    }
     if typed:
         try:
             asked = query.parse(typed)
@@ -176,6 +141,7 @@ def found(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@kept
 def privacy(request: HttpRequest) -> HttpResponse:
     return answers.page(request, "privacy.html", {"postal_address": settings.POSTAL_ADDRESS})
 
@@ -184,7 +150,9 @@ def privacy(request: HttpRequest) -> HttpResponse:
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
     closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks")
-    lines = ["User-agent: *", "Disallow: /preview", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
+    kept_out = ["/preview", "/search?", *(f"/{name}/" for name in closed)]
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in kept_out), "Allow: /"]
+    lines += ["", f"Sitemap: {links.absolute(reverse('web:sitemap'))}", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 
@@ -206,20 +174,3 @@ def security(request: HttpRequest) -> HttpResponse:
 def mail_address(header: str) -> str:
     """The bare address of a From header."""
     return header.rpartition("<")[2].rstrip(">").strip()
-
-
-def _note(text: str) -> list[Markup]:
-    """The curator's note as `mail.markdown` makes it: raw HTML is off there, so what it returns is safe to show."""
-    return [Markup(mail.markdown(text))] if text.strip() else []  # noqa: S704
-
-
-def _date(text: str) -> date | None:
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
-
-
-def _page_number(request: HttpRequest) -> int:
-    text = request.GET.get("page", "1")
-    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= 5 else 1

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from markupsafe import Markup
 
-from newsletter import editions, issues, mail, subscribers, tasks
+from newsletter import editions, issues, links, mail, subscribers, tasks
 from newsletter.matching import query
 from newsletter.models import Interest
-from newsletter.web import answers, listing, outbox, zones
+from newsletter.web import answers, kept, listing, outbox, zones
 from newsletter.web.feeds import today_feeds
 
 DAYS = 14
 FULL_CARDS = 3
-FOLDED_DAYS = 3
+NEWEST = 2  # the issue that gathers, and the newest closed one
 BAR_FULL = 100
 MOST_CHOICES = 60
+LONGEST_KEPT = 2_000  # characters of a choice that is worth remembering
 FIELDS = ("email", "q", "topic", "hour", "zone")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,22 @@ class Choices:
     hour: int = 7
     zone: str = "UTC"
     guess: bool = True
+    day: date | None = None
+
+    @property
+    def wish(self) -> tuple[object, ...]:
+        """What the preview depends on."""
+        return self.q, self.topics, self.day
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """One day of the preview. height: percent of the fullest day's; chosen: its cards are shown."""
+
     on: date
     count: int
     height: int
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +73,21 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the last days would have brought, or why the query cannot be read."""
+    """What the last days would have brought, or why the query cannot be read. echo: the typed query in plain words."""
 
     words: str = ""
+    echo: str = ""
     error: str = ""
     bars: tuple[Bar, ...] = ()
-    newest: tuple[Day, ...] = ()
+    shown: Day | None = None
+    papers: int = 0
     tally: str = ""
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The sign-up page; `?q=` and `?topic=` fill the choices in, so that any page can offer "mail me this"."""
-    return _form(request, _read(request.GET))
+    return kept.packed(request, _form(request, _read(request.GET)))
 
 
 @csrf_exempt
@@ -81,8 +100,8 @@ def preview(request: HttpRequest) -> HttpResponse:
     """
     choices = _read(request.POST if request.method == "POST" else request.GET)
     if "HX-Request" in request.headers:
-        shown = _preview(choices, listing.topic_rows(), answers.clock())
-        response = answers.page(request, "_preview.html", {"preview": shown}, status=422 if shown.error else 200)
+        shown = _kept_preview(choices, kept.version())
+        response = answers.page(request, "_answer.html", {"preview": shown}, status=422 if shown.error else 200)
     else:
         response = _form(request, choices)
     patch_vary_headers(response, ["HX-Request"])
@@ -145,20 +164,47 @@ def _errors(request: HttpRequest, choices: Choices, errors: dict[str, str]) -> H
 
 
 def _form(request: HttpRequest, choices: Choices, errors: dict[str, str] | None = None) -> HttpResponse:
-    rows = listing.topic_rows()
-    shown = _preview(choices, rows, answers.clock())
+    """The page: what is the same for all who chose the same is made once (`kept`), the fields are theirs."""
+    now = kept.version()
+    shown = _kept_preview(choices, now)
     found = {**(errors or {}), **({"q": shown.error} if shown.error else {})}
     safe = choices if choices.zone in subscribers.zones() else replace(choices, zone="UTC")
+    when = {"hour": safe.hour, "zone": safe.zone, "zones": zones.shown(safe.zone), "guess": safe.guess}
     context = {
         "typed": replace(choices, q=choices.q[: query.MAX_CHARACTERS]),
         "errors": dict.fromkeys(FIELDS, "") | found,
         "consent": subscribers.consent_text(),
-        "groups": listing.grouped(rows, choices.topics),
-        "when": {"hour": safe.hour, "zone": safe.zone, "zones": zones.shown(safe.zone), "guess": safe.guess},
         "preview": shown,
+        "preview_html": _kept("preview", choices, now, lambda: _html("_preview.html", {"preview": shown})),
+        "topics_html": _kept("topics", choices, now, lambda: _topics_html(choices, now)),
+        "when_html": kept.part(("when", safe.hour, safe.zone, safe.guess), now, lambda: _html("_when.html", {"when": when})),
+        "canonical": links.absolute("/"),
+        "ld": _described(),
         "feeds": today_feeds(),
     }
     return answers.page(request, "home.html", context, status=422 if found else 200)
+
+
+def _described() -> dict[str, object]:
+    """Source: schema.org/WebSite."""
+    found = links.absolute(reverse("web:search")) + "?q={q}"
+    action = {"@type": "SearchAction", "target": {"@type": "EntryPoint", "urlTemplate": found}, "query-input": "required name=q"}
+    return {"@context": "https://schema.org", "@type": "WebSite", "name": settings.NEWSLETTER_NAME,
+            "url": links.absolute("/"), "potentialAction": action}  # fmt: skip
+
+
+def _html(name: str, context: dict[str, object]) -> Markup:
+    """A part of the page; the template has escaped it."""
+    return Markup(render_to_string(f"web/{name}", context))  # noqa: S704
+
+
+def _topics_html(choices: Choices, now: kept.Version) -> Markup:
+    groups = listing.grouped(_topic_rows(now), choices.topics)
+    return _html("_topics.html", {"groups": groups}) if groups else Markup("")
+
+
+def _topic_rows(now: kept.Version) -> list[Interest]:
+    return kept.part(("topic rows",), now, listing.topic_rows)
 
 
 def _read(data: QueryDict) -> Choices:
@@ -170,7 +216,15 @@ def _read(data: QueryDict) -> Choices:
         hour=int(hour) if hour.isascii() and hour.isdigit() and len(hour) <= 2 else -1,
         zone=data.get("zone", "UTC"),
         guess="zone" not in data,
+        day=_day_of(data.get("day", "")),
     )
+
+
+def _day_of(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
 
 
 def sentence(error: query.BadQuery) -> str:
@@ -180,20 +234,40 @@ def sentence(error: query.BadQuery) -> str:
     return " ".join(part for part in (str(error), where, remedy) if part)
 
 
+def _kept_preview(choices: Choices, now: kept.Version) -> Preview:
+    return _kept("shown", choices, now, lambda: _preview(choices, _topic_rows(now), answers.clock()))
+
+
+def _kept(name: str, choices: Choices, now: kept.Version, make: Callable[[], T]) -> T:
+    """Whoever types a megabyte has it read, and not remembered."""
+    key = repr(choices.wish)
+    return kept.part((name, key), now, make) if len(key) <= LONGEST_KEPT else make()
+
+
 def _preview(choices: Choices, rows: Sequence[Interest], now: datetime) -> Preview:
     ticked = [row for row in rows if row.slug in choices.topics]
+    return preview_of(ticked, [choices.q] if choices.q else [], now=now, day=choices.day)
+
+
+def preview_of(
+    ticked: Sequence[Interest], queries: Sequence[str], *, now: datetime, day: date | None = None, **wish: Any
+) -> Preview:
+    """What these topics and typed queries would have brought. wish: `limit` and `without`, as `editions.preview` takes them."""
     try:
-        typed = query.parse(choices.q).words() if choices.q else ""
-        wanted = [*(row.query for row in ticked), *([choices.q] if choices.q else [])]
-        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=2 + FOLDED_DAYS)
+        typed = " · ".join(query.parse(text).words() for text in queries)
+        wanted = [*(row.query for row in ticked), *queries]
+        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=DAYS * NEWEST if day else NEWEST, **wish)
     except query.BadQuery as error:
         return Preview(error=sentence(error))
     words = " · ".join([*(row.name for row in ticked), *([typed] if typed else [])])
-    return _shown(days, words, issues.local_date(now))
+    return replace(_shown(days, day, issues.local_date(now)), words=words, echo=typed)
 
 
-def _shown(days: Sequence[editions.PreviewDay], words: str, today: date) -> Preview:
-    """Bars for every day, also those without an issue. The issue that still gathers counts where today has no other."""
+def _shown(days: Sequence[editions.PreviewDay], chosen: date | None, today: date) -> Preview:
+    """Bars for every day, also those without an issue. The issue that still gathers counts where today has no other.
+
+    The cards are those of the chosen day, else of the newest that has papers.
+    """
     picks: dict[date, list[mail.Pick]] = {}
     counts: dict[date, int] = {}
     for day in sorted(days, key=lambda day: day.open):
@@ -201,16 +275,12 @@ def _shown(days: Sequence[editions.PreviewDay], words: str, today: date) -> Prev
             picks.setdefault(day.on, []).extend(day.picks)
             counts[day.on] = counts.get(day.on, 0) + day.count
     span = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    filled = [on for on in span if counts.get(on)]
+    on = chosen if chosen in filled else next((on for on in reversed(filled) if picks[on]), None)
     most = max(counts.values(), default=0) or 1
-    bars = tuple(Bar(on, counts.get(on, 0), round(BAR_FULL * counts.get(on, 0) / most)) for on in span)
-    with_papers = [on for on in reversed(span) if counts.get(on)]
-    newest = enumerate([on for on in with_papers if picks[on]][: 1 + FOLDED_DAYS])
-    return Preview(
-        words=words,
-        bars=bars,
-        newest=tuple(_day(on, picks[on], full=FULL_CARDS if place == 0 else 0) for place, on in newest),
-        tally=_tally(sum(bar.count for bar in bars), len(with_papers)),
-    )
+    bars = tuple(Bar(each, counts.get(each, 0), round(BAR_FULL * counts.get(each, 0) / most), each == on) for each in span)
+    papers = sum(bar.count for bar in bars)
+    return Preview(bars=bars, shown=_day(on, picks[on]) if on else None, papers=papers, tally=_tally(papers, len(filled)))
 
 
 def _tally(papers: int, days: int) -> str:
@@ -224,6 +294,6 @@ def _tally(papers: int, days: int) -> str:
     ) % {"papers": papers, "days": days}
 
 
-def _day(on: date, picks: Sequence[mail.Pick], *, full: int) -> Day:
+def _day(on: date, picks: Sequence[mail.Pick]) -> Day:
     found = tuple(listing.story(pick.card, pick.reason) for pick in picks)
-    return Day(on, len(found), found[:full], found[full:])
+    return Day(on, len(found), found[:FULL_CARDS], found[FULL_CARDS:])

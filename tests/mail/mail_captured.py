@@ -104,7 +104,7 @@ def _content(example, row):
     if not isinstance(example.says, mail.Digest):
         return example.message()
     says = replace(example.says, unsubscribe_url=links.absolute(links.leave_path(row.subscriber.leave_id)))
-    urls = {name: getattr(says, f"{name}_url").rpartition("/") for name in ("view", "preferences", "unsubscribe")}
+    urls = {name: getattr(says, f"{name}_url").rpartition("/") for name in ("view", "preferences", "unsubscribe", "tune")}
     shared = replace(says, **{f"{name}_url": start + slash for name, (start, slash, _) in urls.items()})
     tokens = {name: token for name, (_, _, token) in urls.items()}
     copy = mail.Copy(mail.plate(shared), mail.Personal(interests=says.interests, since_on=says.since_on, **tokens))

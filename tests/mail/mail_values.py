@@ -55,6 +55,7 @@ def copy(papers=12, **fields):
         "view_url": f"{BASE}/view/k3J9.a1b2",
         "preferences_url": f"{BASE}/preferences/k3J9.c3d4",
         "unsubscribe_url": f"{BASE}/u/k3J9",
+        "tune_url": f"{BASE}/tune/k3J9.e5f6",
         "postal_address": ADDRESS,
     }
     return Digest(**(shown | fields))
@@ -87,7 +88,7 @@ SERVICE = {
     "ERASE": {"erase_url": f"{BASE}/erase/abc", "asked_at": "22 November 2026, 06:41 UTC"},
     "MOVE_NEW": {"move_url": f"{BASE}/move/abc", "asked_at": "22 November 2026, 06:41 UTC"},
     "MOVE_OLD": {"undo_url": f"{BASE}/undo/abc", "masked": "a•••@e•••.net", "asked_at": "22 November 2026, 06:41 UTC"},
-    "GOODBYE": {},
+    "GOODBYE": {"return_url": "https://papers.example.org/return/abc.def"},
     "ALERT": {
         "subject_line": "arXiv cs.CL is broken since 04:00",
         "lines": ["It answered 403.", "Last read at 01:00."],

@@ -100,7 +100,7 @@ def test_unknown_facts_leave_no_trace():
         upvotes=None,
         abstract="",
     )
-    message = digest(copy([bare], view_url="", webcopy_url="", home_url="", privacy_url="", preferences_url=""))
+    message = digest(copy([bare], view_url="", webcopy_url="", home_url="", privacy_url="", preferences_url="", tune_url=""))
     assert "vote" not in message.html and "None" not in message.html + message.text and 'href=""' not in message.html
     assert Read(message.html).links == [f"{BASE}/u/k3J9"]
 
@@ -179,10 +179,10 @@ def test_the_footer_says_why_since_when_and_how_to_leave():
 
 
 def test_a_web_copy_holds_no_personal_link():
-    public = copy(3, view_url="", preferences_url="", unsubscribe_url="", interests=(), since_on=None)
+    public = copy(3, view_url="", preferences_url="", unsubscribe_url="", tune_url="", interests=(), since_on=None)
     message = digest(public)
     assert "3 papers in this edition" in message.text and "You get" not in message.text + message.html
-    assert not [link for link in Read(message.html).links if re.search(r"/(view|preferences|u)/", link)]
+    assert not [link for link in Read(message.html).links if re.search(r"/(view|preferences|u|tune)/", link)]
 
 
 def test_two_readers_of_one_edition_get_their_own_links_and_nothing_of_each_other():

@@ -17,7 +17,7 @@ VARIANTS = {
     "none": copy(0, more_url=f"{BASE}/today"),
     "abstracts": copy(15, card_length="ABSTRACT", notes=(NOTE, "Second.")),
     "titles": copy(25, card_length="TITLE", more=2),
-    "public": copy(4, preferences_url="", unsubscribe_url="", view_url="", interests=(), since_on=None),
+    "public": copy(4, preferences_url="", unsubscribe_url="", tune_url="", view_url="", interests=(), since_on=None),
     "bare": copy([Card(ref="a", title="Alone"), card(2, pinned=True, organizations=("Lab",), code_url="https://c.example/")]),
     "quotes": copy(
         [card(title='"Quoted" & <b>bold</b> it\'s', summary='a "b" c', summary_by="X & Y")], interests=('a "b" & <c>',)

@@ -19,6 +19,7 @@ OWN = Personal(
     view="k3J9s0aQ1xTtR8m2.1uABCD." + "x" * 43,
     preferences="aB3-_x9Kq0Zz12fG.1uABCD." + "y" * 43,
     unsubscribe="Zz12fGaB3-_x9Kq0Zz12fG",
+    tune="k3J9s0aQ1xTtR8m2.1uABCD." + "z" * 43,
 )
 HUGE = "An abstract sentence with quite a few words in it, and 長い名前 too. " * 60
 
@@ -32,6 +33,7 @@ def shared(whole):
         view_url=whole.view_url and f"{BASE}/view/",
         preferences_url=whole.preferences_url and f"{BASE}/preferences/",
         unsubscribe_url=whole.unsubscribe_url and f"{BASE}/u/",
+        tune_url=whole.tune_url and f"{BASE}/tune/",
     )
 
 
@@ -105,6 +107,7 @@ DIGESTS = st.builds(
     view_url=WEB,
     preferences_url=WEB,
     unsubscribe_url=WEB,
+    tune_url=WEB,
     newsletter=LETTERS,
     postal_address=LETTERS,
     test=st.booleans(),
@@ -175,12 +178,13 @@ def test_two_readers_on_both_sides_of_a_limit_get_different_sizes_as_in_the_refe
 
 def test_copies_of_one_plate_hold_their_own_tokens_and_words_alone():
     plate = Plate(shared(copy(5)))
-    other = Personal(interests=("graphs",), since_on=date(2026, 5, 5), view="V", preferences="P", unsubscribe="U")
+    other = Personal(interests=("graphs",), since_on=date(2026, 5, 5), view="V", preferences="P", unsubscribe="U", tune="T")
     first, second = Copy(plate, OWN), Copy(plate, other)
     assert_alike(second)
     assert_alike(first)
     assert b"graphs" in second.wire(envelope()) and b"RLHF" not in second.wire(envelope())
     assert OWN.preferences.encode() not in second.wire(envelope())
+    assert second.wire(envelope()).count(b"/tune/=\r\nT=\r\n") == 10 and OWN.tune.encode() not in second.wire(envelope())
 
 
 @pytest.mark.parametrize("token", [".a", "a b", "a\r\nBcc: x", "é", "a=", "x" * 76, 'a"'])
@@ -226,7 +230,12 @@ def test_cards_are_made_again_for_another_paper_curation_length_or_locale_and_ne
 
     assert send(copy(short(range(1, 13))))[0] == 1
     assert send(copy(short(range(1, 13)))) == (0, 0)
-    assert send(copy(short(range(1, 13))), replace(OWN, view="other", preferences="other", unsubscribe="other")) == (0, 0)
+    assert send(
+        copy(short(range(1, 13))), replace(OWN, view="other", preferences="other", unsubscribe="other", tune="other")
+    ) == (
+        0,
+        0,
+    )
     assert send(copy(short(range(1, 13)), numbers=(129,), slot_on=date(2026, 11, 23), home_url=f"{BASE}/x")) == (0, 0)
     assert send(copy(short((*range(10, 0, -1), 12, 11)))) == (0, 0)
     assert send(copy(short(range(1, 13)), interests=("another", "reader"))) == (0, 0)

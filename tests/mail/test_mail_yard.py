@@ -133,12 +133,22 @@ def test_mail_lint_misses_a_header_taken_from_our_own_mail(mails, tmp_path):
 
 def test_a_host_of_forty_characters_makes_no_line_too_long(tmp_path):
     base, files = "https://papers.department.university.example.org", []
-    urls = {"view_url": f"{base}/view/", "preferences_url": f"{base}/preferences/", "unsubscribe_url": f"{base}/u/"}
+    urls = {
+        "view_url": f"{base}/view/",
+        "preferences_url": f"{base}/preferences/",
+        "unsubscribe_url": f"{base}/u/",
+        "tune_url": f"{base}/tune/",
+    }
     for name, one in examples(base_url=base).items():
         if one.kind == "DIGEST" and one.says.unsubscribe_url:
             says = one.says
             own = Personal(
-                interests=says.interests, since_on=says.since_on, view="v" * 67, preferences="p" * 67, unsubscribe="u" * 22
+                interests=says.interests,
+                since_on=says.since_on,
+                view="v" * 67,
+                preferences="p" * 67,
+                unsubscribe="u" * 22,
+                tune="t" * 67,
             )
             way_out = envelope(unsubscribe_url=f"{base}/u/{own.unsubscribe}", message_id=f"<{name}@papers.example.org>")
             wire = Copy(Plate(replace(says, **urls)), own).wire(way_out)

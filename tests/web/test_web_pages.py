@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from newsletter.models import Candidate, IssueState, Paper, Source
 from newsletter.web import errors, listing
 
 pytestmark = pytest.mark.django_db
-PERSONAL = ("confirm", "preferences", "unsubscribe", "never")
+PERSONAL = (
+    "confirm", "preferences", "unsubscribe", "never", "own_preview", "ask_move", "drop", "mail_export", "mail_erase",
+    "leave_erase", "tune", "export", "erase", "move", "undo", "return", "bib", "ris",
+)  # fmt: skip
 MAILS = ("view", "edition")
 
 
@@ -89,7 +93,7 @@ def test_a_mail_in_the_browser_is_a_sandbox_of_its_own(client, pages, name):
 
 def test_the_copy_for_a_friend_holds_no_personal_link(client, pages):
     html = client.get(pages["edition"]).content.decode()
-    assert not re.search(r"/(u|unsubscribe|preferences|view|never)/", html)
+    assert not re.search(r"/(u|unsubscribe|preferences|view|never|tune)/", html)
     assert "/u/" in client.get(pages["view"]).content.decode()
 
 
@@ -135,9 +139,10 @@ def test_a_long_day_is_read_page_by_page_and_no_paper_is_left_out(client):
     closed = rows.issue()
     found = rows.papers(closed, 130)
     path = f"/archive/{closed.closed_on}"
-    both = client.get(path).content.decode() + client.get(f"{path}?page=2").content.decode()
-    assert all(paper.title in both for paper in found)
-    assert client.get(f"{path}?page=3").status_code == 404
+    pages = [client.get(f"{path}?page={number}").content.decode() for number in range(1, 7)]
+    for paper in found:
+        assert sum(f"/papers/{paper.public_id}" in page for page in pages) == 1
+    assert client.get(f"{path}?page=7").status_code == 404
 
 
 def test_a_paper_page_shows_all_that_is_known(client):
@@ -229,6 +234,21 @@ def test_the_stylesheet_is_small_and_asks_for_nothing():
     css = (Path(listing.__file__).parent / "static" / "paper.css").read_text("utf-8")
     assert len(css.encode()) < 20_000
     assert "url(" not in css and "@import" not in css
+
+
+def test_the_script_of_others_is_the_one_that_was_published():
+    script = Path(listing.__file__).parent / "static" / "htmx-4.0.1.min.js"
+    assert hashlib.sha256(script.read_bytes()).hexdigest() == "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+
+
+def test_the_sign_up_page_with_all_it_asks_for_is_under_a_hundred_kilobytes(client):
+    for number in range(1, 15):
+        rows.papers(rows.issue(number, days_ago=number), 10, title="A title of the usual length, which is ten words")
+    for number in range(60):
+        rows.topic(f"topic-number-{number}", query=f"robot{number}", group=f"Group {number // 7}")
+    page = len(client.get("/").content)
+    assert page + sum(path.stat().st_size for path in (Path(listing.__file__).parent / "static").iterdir()) < 100_000
+    assert len(client.get("/", headers={"Accept-Encoding": "gzip"}).content) < page / 4
 
 
 def test_robots_stay_out_of_personal_pages_and_security_txt_does_not_expire(client):

@@ -128,7 +128,29 @@ def test_the_preview_counts_fourteen_days_and_shows_the_newest(client):
     bars = [int(count) for count in re.findall(r'<span aria-hidden="true"(?: class="none")?>(\d+)</span>', html)]
     assert len(bars) == 14 and bars[-4:] == [4, 0, 7, 0] and sum(bars) == 11
     assert "11 papers in 14 days, on 2 of them" in text_of(html)
-    assert html.index("New robot") < html.index("Old robot")
+    assert "New robot" in html and "Old robot" not in html
+
+
+def test_any_day_of_the_preview_can_be_chosen_with_and_without_a_script(client):
+    rows.papers(rows.issue(1, days_ago=3), 4, title="Old robot")
+    rows.papers(rows.issue(2, days_ago=1), 7, title="New robot")
+    chosen = {"day": (rows.now() - rows.timedelta(days=3)).date().isoformat()}
+    asked = {"HX-Request": "true"}
+    for html in (
+        client.get("/preview", chosen, headers=asked).content.decode(),
+        client.post("/preview", chosen).content.decode(),
+    ):
+        assert "Old robot" in html and "New robot" not in html
+        assert re.search(rf'value="{chosen["day"]}"[^>]* aria-current="date"', html)
+    for wrong in ("2020-01-01", "2026-02-31", "x"):
+        assert "New robot" in client.get("/preview", {"day": wrong}, headers=asked).content.decode()
+
+
+def test_the_script_s_answer_carries_the_lines_that_follow_the_preview(client):
+    rows.papers(rows.issue(), 3)
+    answer = client.get("/preview?q=robot", headers={"HX-Request": "true"}).content.decode()
+    assert "papers about robot" in answer.split("innerHTML:#q-said")[1].split("</div>")[0]
+    assert "3 papers in the last 14 days" in text_of(answer.split("innerHTML:#tally")[1])
 
 
 def test_the_open_issue_counts_for_today(client):
@@ -157,7 +179,7 @@ def test_the_preview_button_keeps_the_form_and_stores_nothing(client):
     html = client.post("/preview", form).content.decode()
     assert rows.counts() == before
     assert 'value="ada@example.org"' in html and 'value="robotics" checked' in html and 'value="vision"' in html
-    assert "<option selected>Asia/Tokyo</option>" in html
+    assert "<option selected>Asia/Tokyo<" in html
 
 
 def test_the_words_of_consent_stand_beside_the_button(client):

@@ -9,7 +9,7 @@ from itertools import count
 
 from django.apps import apps
 
-from newsletter import links, subscribers
+from newsletter import links, search, subscribers
 from newsletter.models import (
     Candidate,
     Delivery,
@@ -19,6 +19,7 @@ from newsletter.models import (
     IssueState,
     Kind,
     Lane,
+    Move,
     Paper,
     Source,
     Subscriber,
@@ -90,24 +91,52 @@ def whole() -> dict[str, str]:
     """A little world with a row of everything; the addresses of every page in it, by name."""
     source = Source.objects.create(slug="daily", name="Daily", kind="huggingface")
     closed, gathering = issue(1, days_ago=1, note="Look at *this*."), issue(2, days_ago=0, state=IssueState.OPEN)
-    found = papers(closed, 3)[0]
+    found = papers(closed, 3, organizations=["Moss Lab"])[0]
     papers(gathering, 2)
     found.sightings.create(source=source, seen_at=now(), listed_on=found.listed_on, rank=1, upvotes=12)
     topic()
+    search.index_changed()
     who = reader("known@example.org")
     copy = copy_of(who, list(Candidate.objects.filter(issue=closed).select_related("issue")))
     assert copy.edition is not None
     return {
         "home": "/", "home_filled": "/?q=robot&topic=robotics", "preview": "/preview?q=robot", "today": "/today",
-        "archive": "/archive/", "day": f"/archive/{closed.closed_on}", "topics": "/topics/", "topic": "/topics/robotics",
+        "archive": "/archive/", "day": f"/archive/{closed.closed_on}",
+        "week": f"/archive/{closed.closed_on:%G-W%V}", "month": f"/archive/{closed.closed_on:%Y-%m}",
+        "day_bib": f"/archive/{closed.closed_on}.bib", "day_ris": f"/archive/{closed.closed_on}.ris",
+        "trending": "/trending", "trending_month": "/trending?window=month", "author": "/authors/ada-l", "lab": "/labs/moss-lab",
+        "paper_bib": f"/papers/{found.public_id}.bib", "paper_ris": f"/papers/{found.public_id}.ris", "suggest": "/suggest",
+        "sitemap": "/sitemap.xml", "sitemap_pages": "/sitemaps/pages.xml", "sitemap_papers": "/sitemaps/papers-0.xml",
+        "preview_day": f"/preview?day={closed.closed_on}", "topics": "/topics/", "topic": "/topics/robotics",
         "paper": f"/papers/{found.public_id}", "search": "/search", "found": "/search?q=robot", "privacy": "/privacy",
         "rss": "/feeds/today.rss", "atom": "/feeds/today.atom", "json": "/feeds/today.json",
         "topic_rss": "/feeds/topics/robotics.rss", "robots": "/robots.txt", "security": "/.well-known/security.txt",
         "favicon": "/favicon.ico", "livez": "/livez", "outbox": "/outbox/", "confirm": asked("new@example.org"),
         "preferences": signed("preferences", who.public_id), "unsubscribe": f"/u/{who.leave_id}",
         "never": signed("never", who.public_id), "view": signed("view", copy.public_id),
+        "ask": "/preferences", "own_preview": signed("preferences", who.public_id) + "/preview",
+        "ask_move": signed("preferences", who.public_id) + "/move", "bib": signed("preferences", who.public_id) + "/saved.bib",
+        "ris": signed("preferences", who.public_id) + "/saved.ris", "drop": signed("preferences", who.public_id) + f"/saved/{found.public_id}",
+        "mail_export": signed("preferences", who.public_id) + "/export", "mail_erase": signed("preferences", who.public_id) + "/erase",
+        "leave_erase": f"/u/{who.leave_id}/erase", "tune": f"{signed('tune', copy.public_id)}/{found.public_id}",
+        "export": signed("export", who.public_id), "erase": signed("erase", who.public_id), **moving(who),
         "edition": f"/editions/{copy.edition.public_id}", "edition_rss": f"/editions/{copy.edition.public_id}.rss",
     }  # fmt: skip
+
+
+def moving(who: Subscriber) -> dict[str, str]:
+    """The pages of a change of address that waits, of one that was made, and of a goodbye; all of readers of their own."""
+    subscribers.ask_move(who, f"next{next(_names)}@example.net", now=now())
+    moved, gone = reader(), reader()
+    subscribers.ask_move(moved, f"next{next(_names)}@example.net", now=now())
+    done = subscribers.move(Move.objects.get(subscriber=moved).ask_ref, now=now())
+    subscribers.unsubscribe(gone.public_id, now=now())
+    goodbye = Delivery.objects.get(subscriber=gone, kind=Kind.GOODBYE)
+    return {
+        "move": signed("move", Move.objects.get(subscriber=who).ask_ref),
+        "undo": signed("undo", done.undo_ref),
+        "return": signed("return", goodbye.public_id),
+    }
 
 
 def counts() -> dict[str, str]:
@@ -128,8 +157,9 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
+        data = values.get("type") == "application/ld+json"  # a data block: no browser runs it
         self.inline += [f"{tag} {name}" for name in values if name == "style" or name.startswith("on")]
-        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in values) else []
+        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in values and not data) else []
         self.ids += [values["id"]] if "id" in values else []
         self.fetched += [values["src"]] if "src" in values else []
         if tag == "link" and values.get("rel") in {"stylesheet", "icon", "preload", "manifest"}:
