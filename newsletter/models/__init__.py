@@ -1,7 +1,7 @@
 """The schema on one page a noun family: nouns, states, constraints, querysets.
 
 papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
-readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance.
+readers: Interest, Subscriber, SubscriberInterest, Suppression, Allowance, ApiKey.
 ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Unindexed.
 """
 
@@ -20,6 +20,7 @@ from newsletter.models.ledger import Delivery, DeliveryState, Kind, Lane, Run, R
 from newsletter.models.papers import Alias, Outcome, Paper, Permit, Scheme, Sighting, Source
 from newsletter.models.readers import (
     Allowance,
+    ApiKey,
     CardLength,
     EmptyDay,
     Interest,
@@ -37,6 +38,7 @@ __all__ = [
     "AgainReason",
     "Alias",
     "Allowance",
+    "ApiKey",
     "Baseline",
     "Candidate",
     "CandidateKind",

@@ -59,8 +59,9 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-def find(query: Query, *, on: date, start: int = 0, most: int = 20) -> Found:
-    """A page of the papers that match, by relevance x trend, then the newest. Ages are counted to that day.
+def find(query: Query, *, on: date, start: int = 0, most: int = 20, by_day: bool = False) -> Found:
+    """A page of the papers that match, by relevance x trend, then the newest; by_day: the newest first. Ages are counted
+    to that day.
 
     Up to POOL hits of the index all is exact, and pages are stable while the rows are. Beyond, the newest POOL are ranked.
     """
@@ -70,7 +71,7 @@ def find(query: Query, *, on: date, start: int = 0, most: int = 20) -> Found:
     answers = holdings.answers([query])
     worth = answers.relevance * (1.0 + np.array([rows[place].trend for place in answers.papers], np.float64))
     newest = np.array([rows[place].candidate for place in answers.papers], np.int64)
-    ranked = answers.papers[np.lexsort((-newest, -worth))]
+    ranked = answers.papers[np.argsort(-newest) if by_day else np.lexsort((-newest, -worth))]
     return Found(len(ranked), over, tuple(_hits(query, ranked[start : start + most].tolist(), holdings)))
 
 

@@ -171,6 +171,7 @@ def found(request: HttpRequest) -> HttpResponse:
             "over": result.over,
             "start": start,
             "more": result.total > start + FOUND_A_PAGE,
+            "feeds": feeds.search_feeds(typed),
         }
     return answers.page(request, "search.html", context)
 
@@ -183,8 +184,16 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
-    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks")
-    lines = ["User-agent: *", "Disallow: /preview", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
+    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks", "api")
+    lines = [
+        "User-agent: *",
+        "Disallow: /preview",
+        "Disallow: /feeds/own/",
+        "Disallow: /api/",
+        *(f"Disallow: /{name}/" for name in closed),
+        "Allow: /",
+        "",
+    ]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 

@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from newsletter.web import feeds, health, outbox, reader, reading, signup, webhooks
+from newsletter.web import embed, feeds, health, outbox, reader, reading, signup, webhooks
 
 app_name = "web"
 
@@ -38,6 +38,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(rf"^papers/{_REF}$", reading.paper, name="paper"),
     path("search", reading.found, name="search"),
     path("privacy", reading.privacy, name="privacy"),
+    path("embed", embed.snippet, name="embed"),
+    re_path(rf"^feeds/search\.{_FORM}$", feeds.found, name="search_feed"),
+    re_path(rf"^feeds/own/(?P<feed_id>[A-Za-z0-9_-]{{22}})\.{_FORM}$", feeds.own, name="own_feed"),
     re_path(rf"^feeds/today\.{_FORM}$", feeds.today, name="feed"),
     re_path(rf"^feeds/topics/(?P<slug>[-\w]+)\.{_FORM}$", feeds.topic, name="topic_feed"),
     path("confirm/<str:token>", reader.confirm, name="confirm"),
