@@ -25,8 +25,8 @@ _ERRORS = {401: Problem, 422: Problem, 429: Problem, 500: Problem}
 @router.get("/preview", response={200: shapes.Preview, **_ERRORS}, operation_id="preview", summary="Preview")
 def preview(
     request: HttpRequest,
-    q: list[Words] = Query([], max_length=20),  # noqa: B008 (how ninja is told)
-    topic: list[Slug] = Query([], max_length=60),  # noqa: B008
+    q: list[Words] = Query([], max_length=20),  # type: ignore[type-arg]  # noqa: B008 (how ninja is told)
+    topic: list[Slug] = Query([], max_length=60),  # type: ignore[type-arg]  # noqa: B008
 ) -> shapes.Preview:
     """What the last 14 days would have brought for these queries and topics; for none, what was trending."""
     rows = list(Interest.objects.filter(slug__in=topic)) if topic else []
