@@ -106,6 +106,10 @@ def whole() -> dict[str, str]:
         "favicon": "/favicon.ico", "livez": "/livez", "outbox": "/outbox/", "confirm": asked("new@example.org"),
         "preferences": signed("preferences", who.public_id), "unsubscribe": f"/u/{who.leave_id}",
         "never": signed("never", who.public_id), "view": signed("view", copy.public_id),
+        "embed": "/embed?q=robot", "search_rss": "/feeds/search.rss?q=robot", "search_json": "/feeds/search.json?q=robot",
+        "own_atom": f"/feeds/own/{subscribers.renew_feed(who.public_id, now=now())}.atom",
+        "api_papers": "/api/v1/papers", "api_search": "/api/v1/search?q=robot", "api_preview": "/api/v1/preview?q=robot",
+        "api_issue": "/api/v1/issues/1", "api_topic": "/api/v1/topics/robotics", "openapi": "/api/v1/openapi.json",
         "edition": f"/editions/{copy.edition.public_id}", "edition_rss": f"/editions/{copy.edition.public_id}.rss",
     }  # fmt: skip
 
