@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import web_rows as rows
 from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from newsletter import curators, subscribers, tasks
@@ -263,3 +265,29 @@ def test_too_many_sign_ups_of_one_network_are_told_when_again(settings):
     assert ask(5, "198.51.100.1").status_code == 202
     assert subscribers.network_of("::ffff:192.0.2.7") == "192.0.2.0/24"
     assert subscribers.network_of("2001:db8:1:2::5") == "2001:db8:1::/48"
+
+
+def test_a_key_is_made_at_the_desk_shown_once_and_revoked_there(client, admin_client):
+    user = User.objects.get(username="admin")
+    made = admin_client.post("/desk/newsletter/apikey/add/", {"name": "a script", "user": user.pk}, follow=True)
+    shown = re.search(r"pr_[A-Za-z0-9_-]{43}", made.content.decode())
+    assert shown and shown[0] not in admin_client.get("/desk/newsletter/apikey/").content.decode()
+    row = curators.key_of(shown[0])
+    assert row is not None and row.name == "a script"
+    press = {"action": "revoke", "_selected_action": [row.pk]}
+    assert admin_client.post("/desk/newsletter/apikey/", press).status_code == 302
+    assert curators.key_of(shown[0]) is None
+    assert [act.verb for act in Act.objects.order_by("seq")] == ["make API key", "revoke API key"]
+
+
+def test_a_key_is_made_and_revoked_by_command(capsys):
+    User.objects.create_user("ada")
+    call_command("api_key", "make", "a script", "--user", "ada")
+    key = capsys.readouterr().out.strip()
+    row = curators.key_of(key)
+    assert row is not None
+    call_command("api_key", "revoke", row.public_id)
+    call_command("api_key", "list")
+    assert "revoked" in capsys.readouterr().out and curators.key_of(key) is None
+    with pytest.raises(CommandError, match="No active account"):
+        call_command("api_key", "make", "x", "--user", "nobody")
