@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import events, ingest, mail, match, preview, query, search
+from bench import events, ingest, mail, match, preview, query, search, signup
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "events": events.measure,
@@ -18,4 +18,5 @@ BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "preview": preview.measure,
     "query": query.measure,
     "search": search.measure,
+    "signup": signup.measure,
 }
