@@ -1,8 +1,9 @@
 """Signing up under attack, and what an answer gives away.
 
 In a database of its own. First the time of an answer, whatever is known of the address: medians of POST /subscribe in this
-process, the kinds in turn, each address asked for once; wall time, and CPU time, which a busy machine does not stretch. Then two floods from several processes: 10,000 requests for one
-victim from 1,000 networks by form and API, and 50,000 victims within an hour (`--readers` makes both smaller or larger).
+process, the kinds in turn, each address asked for once; wall time, and CPU time, which a busy machine does not stretch.
+Then two floods from several processes: 10,000 requests for one victim from 1,000 networks by form and API, and 50,000
+victims within an hour (`--readers` makes both smaller or larger).
 """
 
 from __future__ import annotations

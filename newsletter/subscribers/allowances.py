@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import F, Q, QuerySet, Sum
 
@@ -76,8 +76,8 @@ class Hour:
         """
         own = key if wanted else _NOBODY
         rows = {row.scope: row.used for row in self._rows(own, now).select_for_update().order_by("day_on", "scope")}
-        Allowance.objects.bulk_create([self._slice(key, now)], ignore_conflicts=True)
         newest = self._slice(key, now)
+        Allowance.objects.bulk_create([newest], ignore_conflicts=True)
         left = self.most - sum(used for scope, used in rows.items() if scope != newest.scope)
         row = Allowance.objects.filter(scope=newest.scope, day_on=newest.day_on, key=own, used__lt=max(left, 0))
         return row.update(used=F("used") + 1) == 1
@@ -93,19 +93,30 @@ class Hour:
         return max(1, round((oldest + _SLICE * _SLICES - now).total_seconds()))
 
     def _rows(self, key: str, now: datetime) -> QuerySet[Allowance]:
-        slices = [self._slice(key, now - _SLICE * back) for back in range(_SLICES)]
+        """The hour's slices: of today, and of yesterday just after midnight."""
+        days: dict[date, list[str]] = {}
+        for back in range(_SLICES):
+            begun = _slice_of(now) - _SLICE * back
+            days.setdefault(begun.date(), []).append(self._scope(begun))
         wanted = Q()
-        for day in {each.day_on for each in slices}:
-            wanted |= Q(day_on=day, scope__in=[each.scope for each in slices if each.day_on == day])
+        for day, scopes in days.items():
+            wanted |= Q(day_on=day, scope__in=scopes)
         return Allowance.objects.filter(wanted, key=key)
 
-    def _slice(self, key: str, at: datetime) -> Allowance:
-        begun = at.astimezone(UTC)
-        begun -= timedelta(minutes=begun.minute % 5)
-        return Allowance(scope=f"{self.scope} {begun:%H:%M}", key=key, day_on=begun.date())
+    def _slice(self, key: str, now: datetime) -> Allowance:
+        begun = _slice_of(now)
+        return Allowance(scope=self._scope(begun), key=key, day_on=begun.date())
+
+    def _scope(self, begun: datetime) -> str:
+        return f"{self.scope} {begun:%H:%M}"
 
     def _begun(self, row: Allowance) -> datetime:
         return datetime.combine(row.day_on, time.fromisoformat(row.scope[-5:]), UTC)
+
+
+def _slice_of(at: datetime) -> datetime:
+    begun = at.astimezone(UTC)
+    return begun.replace(minute=begun.minute - begun.minute % 5, second=0, microsecond=0)
 
 
 def forget_allowances(*, now: datetime, dry_run: bool = False) -> int:
