@@ -1,6 +1,6 @@
 """Readers and their consent. Every sign-up path is `subscribe`; what each kind of mail needs is `refusal`."""
 
-from newsletter.subscribers.addresses import BadAddress, address_key, mask
+from newsletter.subscribers.addresses import BadAddress, address_key, mask, suggestion
 from newsletter.subscribers.addresses import read as read_address
 from newsletter.subscribers.allowances import forget_allowances, spend
 from newsletter.subscribers.breaker import Breaker
@@ -58,6 +58,7 @@ __all__ = [
     "slot_on",
     "spend",
     "subscribe",
+    "suggestion",
     "unsubscribe",
     "upcoming",
     "write",

@@ -10,6 +10,9 @@ from newsletter import links
 _LONGEST = 320  # 64 + @ + 255: nothing longer is an address, whatever it holds
 # Nothing is ever delivered there. Sources: RFC 2606, RFC 7686, RFC 9476.
 _RESERVED = frozenset({"alt", "example", "invalid", "localhost", "onion", "test"})
+# Where a slip of one letter is looked for, and what is one letter away from them and somebody else's.
+_LARGE = ("gmail.com", "googlemail.com", "hotmail.com", "icloud.com", "outlook.com", "proton.me", "protonmail.com", "yahoo.com")
+_NEAR = frozenset({"email.com", "gmx.com", "mail.com", "rocketmail.com", "ymail.com"})
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
@@ -41,6 +44,27 @@ def is_reserved(address: str) -> bool:
     """Under a domain in which nobody can have a mailbox, like `.invalid`: it is answered like any other and never mailed."""
     _rest, dot, top = address.rpartition("@")[2].lower().rpartition(".")
     return bool(dot) and top in _RESERVED
+
+
+def suggestion(address: str) -> str:
+    """The address that was probably meant, where the domain is one slip away from a large provider's; else empty.
+
+    A slip: a letter left out, doubled or put in, changed, or two that changed places.
+    """
+    local, _at, domain = address.rpartition("@")
+    if domain.lower() in _NEAR or domain.lower() in _LARGE:
+        return ""
+    meant = next((name for name in _LARGE if _is_one_slip(domain.lower(), name)), "")
+    return f"{local}@{meant}" if meant else ""
+
+
+def _is_one_slip(typed: str, name: str) -> bool:
+    start = next((place for place, (a, b) in enumerate(zip(typed, name, strict=False)) if a != b), min(len(typed), len(name)))
+    if len(typed) == len(name):
+        swapped = name[:start] + name[start : start + 2][::-1] + name[start + 2 :]
+        return typed != name and (typed[start + 1 :] == name[start + 1 :] or typed == swapped)
+    longer, shorter = max(typed, name, key=len), min(typed, name, key=len)
+    return longer[:start] + longer[start + 1 :] == shorter
 
 
 def address_key(address: str) -> str:

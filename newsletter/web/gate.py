@@ -42,10 +42,12 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """passed: do as asked. Else show one more button; waits: only after that time, as there was no puzzle solved."""
+    """passed: do as asked. Else show one more button; wait: it works only after that time, as there was no puzzle solved;
+    meant: the address probably meant, which the page offers beside the one typed."""
 
     passed: bool
     wait: timedelta = timedelta(0)
+    meant: str = ""
 
 
 def fields(on: Shown = Shown.FORM, *, now: datetime) -> dict[str, str]:
@@ -66,7 +68,8 @@ def judge(request: HttpRequest, *, now: datetime) -> Verdict:
         return Verdict(True)
     if shown is None:
         return Verdict(not _is_browser(request) and not data.get(TRAP))
-    return Verdict(age >= SOONEST and not data.get(TRAP))
+    meant = subscribers.suggestion(data.get("email", "").strip())
+    return Verdict(age >= SOONEST and not data.get(TRAP) and not meant, meant=meant)
 
 
 def is_solved(payload: str, *, now: datetime) -> bool:

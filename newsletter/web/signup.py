@@ -123,7 +123,14 @@ def _once_more(request: HttpRequest, choices: Choices, verdict: gate.Verdict, no
     if answers.wants_json(request):
         text = _("That looked like a robot. Send the same again with these fields added; nothing has been stored yet.")
         return answers.problem(422, text, again={gate.STAMP: fields["stamp"], "challenge": fields["challenge"], "wait": wait})
-    context = {"address": choices.email, "kept": gate.kept(request.POST, FIELDS), "gate": fields, "wait": wait}
+    names = tuple(name for name in FIELDS if name != "email") if verdict.meant else FIELDS
+    context = {
+        "address": choices.email,
+        "kept": gate.kept(request.POST, names),
+        "gate": fields,
+        "wait": wait,
+        "meant": verdict.meant,
+    }
     return answers.sealed(answers.page(request, "again.html", context))
 
 

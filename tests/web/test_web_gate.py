@@ -127,6 +127,15 @@ def test_a_program_that_fills_the_trap_is_told_how_to_go_on(client):
     assert Subscriber.objects.count() == 1
 
 
+@pytest.mark.parametrize("chosen", ["ada@gmail.com", "ada@gmial.com"])
+def test_a_slip_in_the_address_is_asked_back_once_and_either_answer_counts(client, chosen):
+    first = press(client, home(client), timedelta(seconds=5), email="ada@gmial.com", q="poem")
+    page = first.content.decode()
+    assert not Subscriber.objects.exists() and f'name="email" value="{chosen}"' in page
+    press(client, Form(page), timedelta(seconds=6), email=chosen)
+    assert Subscriber.objects.get().address == chosen and Subscriber.objects.get().interests.count() == 1
+
+
 # Proof of work
 
 

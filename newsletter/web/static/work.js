@@ -20,12 +20,16 @@
     }
   };
 
-  const solved = solve();
+  let tried = false;
+  const solved = solve().finally(() => { tried = true; });
   field.form.addEventListener("submit", (event) => {
-    if (field.value || event.submitter?.formAction.includes("/preview")) return;
+    const button = event.submitter;
+    if (tried || button?.formAction.includes("/preview")) return;
     event.preventDefault();
-    const { form } = field, button = event.submitter;
     if (button) button.disabled = true;
-    solved.finally(() => form.submit());
+    solved.finally(() => {
+      if (button) button.disabled = false;
+      field.form.requestSubmit(button);
+    });
   });
 })();
