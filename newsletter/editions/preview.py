@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,8 +44,7 @@ class PreviewDay:
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     """A surviving paper as the newest visible candidate of one issue shows it, with the newest pin of any of them."""
 
     paper: int
@@ -79,7 +80,7 @@ class _Stock:
     def offers(self, places: Sequence[int]) -> list[Offer]:
         """Each under the one interest that it is shown under, without a reason, which only the chosen need."""
         papers = [self.shown[place].paper for place in places]
-        alike = twins.by_place([self.holdings[place] for place in places])
+        alike = twins.by_place([self.holdings.vocabularies(place) for place in places])
         return [
             self._offer(place, frozenset(papers[other] for other in others)) for place, others in zip(places, alike, strict=True)
         ]
@@ -156,7 +157,7 @@ def _survivors(rows: Sequence[Row]) -> list[_Shown]:
     merged = dict(Paper.objects.filter(merged_into__isnull=False).values_list("id", "merged_into_id"))
     gone = set(Paper.objects.filter(withdrawn_at__isnull=False).values_list("id", flat=True))
     newest: dict[tuple[int, int], _Shown] = {}
-    for row in sorted(rows, key=lambda row: row.candidate):
+    for row in sorted(rows, key=attrgetter("candidate")):
         paper = row.paper
         while paper in merged:
             paper = merged[paper]

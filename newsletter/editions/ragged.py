@@ -38,6 +38,10 @@ class Ragged:
     def plus(self, number: int) -> Ragged:
         return Ragged(self.starts, self.values + number)
 
+    def within(self) -> Ints:
+        """For each value its place in its list."""
+        return np.arange(len(self.values)) - np.repeat(self.starts[:-1], self.lengths)
+
     def places(self) -> Ints:
         """For each value the number of its list."""
         return np.repeat(np.arange(len(self.starts) - 1), self.lengths)
@@ -77,31 +81,44 @@ def distinct(columns: Sequence[Ints], lists: Sequence[Ragged]) -> tuple[Ints, In
     key = np.zeros(len(columns[0]) if columns else len(lists[0].starts) - 1, np.uint64)
     for column in columns:
         key = _mixed(key ^ column.astype(np.uint64))
+    shapes = {id(ragged.starts): ragged for ragged in lists}  # columns of the same lists share their starts
+    places = {shape: ragged.within().astype(np.uint64) for shape, ragged in shapes.items()}
     for ragged in lists:
-        place = np.arange(len(ragged.values)) - np.repeat(ragged.starts[:-1], ragged.lengths)
-        parts = _mixed(ragged.values.astype(np.uint64) * _ODD + place.astype(np.uint64))
-        total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(parts)))
+        total = np.zeros(len(ragged.values) + 1, np.uint64)
+        np.cumsum(_mixed(ragged.values.astype(np.uint64) * _ODD + places[id(ragged.starts)]), out=total[1:])
         key = _mixed(key ^ (total[ragged.starts[1:]] - total[ragged.starts[:-1]]))
     _, first, of = np.unique(key, return_index=True, return_inverse=True)
     more = np.flatnonzero(first[of] != np.arange(len(key)))
     like = first[of[more]]
     same = all(np.array_equal(column[more], column[like]) for column in columns) and all(
-        np.array_equal(ragged.lengths[more], ragged.lengths[like])
-        and np.array_equal(ragged.take(more).values, ragged.take(like).values)
-        for ragged in lists
+        _equal(ragged.starts, [each.values for each in lists if each.starts is ragged.starts], more, like)
+        for ragged in shapes.values()
     )
     return (first, of) if same else (np.arange(len(key)), np.arange(len(key)))
 
 
+def _equal(starts: Ints, columns: Sequence[Ints], some: Ints, others: Ints) -> bool:
+    """Whether these lists, pair by pair, are equal in all columns."""
+    lengths = starts[some + 1] - starts[some]
+    if not np.array_equal(lengths, starts[others + 1] - starts[others]):
+        return False
+    left, right = spans(starts[some], lengths), spans(starts[others], lengths)
+    return all(np.array_equal(column[left], column[right]) for column in columns)
+
+
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+_AT_ONCE = 1 << 15  # numbers that a cache holds through all steps
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Source: the finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014)."""
-    values = values + _ODD
-    values ^= values >> np.uint64(30)
-    values *= np.uint64(0xBF58476D1CE4E5B9)
-    values ^= values >> np.uint64(27)
-    values *= np.uint64(0x94D049BB133111EB)
-    values ^= values >> np.uint64(31)
-    return values
+    result = np.empty_like(values)
+    for start in range(0, len(values), _AT_ONCE):
+        some = values[start : start + _AT_ONCE] + _ODD
+        some ^= some >> np.uint64(30)
+        some *= np.uint64(0xBF58476D1CE4E5B9)
+        some ^= some >> np.uint64(27)
+        some *= np.uint64(0x94D049BB133111EB)
+        some ^= some >> np.uint64(31)
+        result[start : start + _AT_ONCE] = some
+    return result

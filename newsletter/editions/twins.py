@@ -8,12 +8,12 @@ least 20 words are nearly the same. "Part I" and "Part II" of a series differ in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import combinations
 
 from newsletter.matching import Document
 
-Words = frozenset[str]
+Words = Set[str]
 
 SAME = 0.8  # the share of all words of both that both have
 NOT_ANOTHER = 0.5
@@ -22,21 +22,29 @@ ABSTRACT_WORDS = 20
 FEW = 50
 
 
+def vocabularies(document: Document) -> tuple[Words, Words]:
+    """The terms of its title and of its abstract."""
+    return frozenset(document.title_view.vocabulary), frozenset(document.abstract_view.vocabulary)
+
+
 def pairs(documents: Sequence[Document]) -> list[tuple[int, int]]:
     """The places of all twins, the smaller first. Whether two are twins depends on nothing else that is there."""
-    titles = [frozenset(document.title_view.vocabulary) for document in documents]
-    abstracts = [frozenset(document.abstract_view.vocabulary) for document in documents]
-    near = {*_near(titles, TITLE_WORDS), *_near(abstracts, ABSTRACT_WORDS)}
-    return sorted((one, other) for one, other in near if _twins(titles[one], titles[other], abstracts[one], abstracts[other]))
+    return _pairs([vocabularies(document) for document in documents])
 
 
-def by_place(documents: Sequence[Document]) -> list[frozenset[int]]:
-    """For each document the places of its twins."""
-    found: list[set[int]] = [set() for _ in documents]
-    for one, other in pairs(documents):
+def by_place(papers: Sequence[tuple[Words, Words]]) -> list[frozenset[int]]:
+    """For each paper, given by its `vocabularies`, the places of its twins."""
+    found: list[set[int]] = [set() for _ in papers]
+    for one, other in _pairs(papers):
         found[one].add(other)
         found[other].add(one)
     return [frozenset(twins) for twins in found]
+
+
+def _pairs(papers: Sequence[tuple[Words, Words]]) -> list[tuple[int, int]]:
+    titles, abstracts = [title for title, _ in papers], [abstract for _, abstract in papers]
+    near = {*_near(titles, TITLE_WORDS), *_near(abstracts, ABSTRACT_WORDS)}
+    return sorted((one, other) for one, other in near if _twins(titles[one], titles[other], abstracts[one], abstracts[other]))
 
 
 def _near(sets: Sequence[Words], least: int) -> Iterator[tuple[int, int]]:

@@ -91,7 +91,7 @@ class Window:
             if entry.scope == PinScope.EVERYONE:
                 hits.setdefault(paper, {})
         papers = sorted(hits)
-        alike = twins.by_place([self.entries[paper].document for paper in papers])
+        alike = twins.by_place([twins.vocabularies(self.entries[paper].document) for paper in papers])
         return [
             self._offer(paper, hits[paper], frozenset(papers[place] for place in places))
             for paper, places in zip(papers, alike, strict=True)

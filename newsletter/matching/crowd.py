@@ -68,7 +68,7 @@ class Answers:
         named = np.array([*names, ""], object)[:-1]
         order = np.argsort(of[:, 0], kind="stable")
         bounds = np.searchsorted(of[order, 0], np.arange(len(self._groups) + 1))
-        for at in np.unique(of[:, 0]).tolist():
+        for at in np.flatnonzero(np.diff(bounds)).tolist():
             chosen = order[bounds[at] : bounds[at + 1]]
             group = self._groups[at]
             leaves = group.leaves[of[chosen, 1]]

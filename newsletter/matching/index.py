@@ -21,8 +21,10 @@ from newsletter.matching.postings import Hits, Ints, Postings, facet_hits, set_b
 from newsletter.matching.score import SCOPES, facet, times
 
 _ONE_TERM = re.compile(r"([wta])([^ ,*/]+)(?:/([^ ,*/]+))?")
+_BEGINNING = re.compile(r"([wta])([^ *]+)\*(?:/.*)?")
 _SCOPES = {"w": 0, "t": 1, "a": 2}  # places in SCOPES
 _NOWHERE = -1
+_LAST = "\U0010ffff"  # behind every letter
 
 
 class Index:
@@ -63,18 +65,20 @@ class Index:
         """The papers that the leaf may hold for, as bits: all it holds for and few others."""
         if text[0] in _SCOPES and "*" not in text and not _within_terms(text[1:]):
             numbers = [self._terms.get(term, _NOWHERE) for term in terms_of(text)]
-            return self._all(self._pairs.get(pair, 0) for pair in pairwise(numbers))
+            return self._side_by_side(numbers)
         leaf = leaf_of(text)
         if isinstance(leaf, Text) and leaf.prefix:
             return self._surface.mask(leaf)
         if isinstance(leaf, Name):
             return self._names[leaf.field].mask(leaf)
-        return self._codes.get(leaf.folded, 0) if isinstance(leaf, Category) else self._all(())
+        return self._codes.get(leaf.folded, 0) if isinstance(leaf, Category) else self._side_by_side(())
 
-    def _all(self, masks: Iterable[int]) -> int:
+    def _side_by_side(self, terms: Sequence[int]) -> int:
         both = (1 << len(self.documents)) - 1
-        for mask in masks:
-            both &= mask
+        for pair in pairwise(terms):
+            both &= self._pairs.get(pair, 0)
+            if not both:
+                break
         return both
 
     # Terms, once for all papers.
@@ -117,6 +121,10 @@ class Index:
     # What only some queries ask for.
 
     @cached_property
+    def beginnings(self) -> _Beginnings:
+        return _Beginnings([view.surface.split() for views in self.views for view in views])
+
+    @cached_property
     def _surface(self) -> _Words:
         return _Words([[word for view in views for word in view.surface.split()] for views in self.views])
 
@@ -157,6 +165,30 @@ class _Words:
         return mask
 
 
+class _Beginnings:
+    """How often words that begin so stand in each field of each paper, which is what `score.times` counts of a prefix."""
+
+    def __init__(self, cells: Sequence[Sequence[str]]) -> None:
+        """cells: the words as written, by paper, then field."""
+        self._words = sorted({word for words in cells for word in words})
+        places = {word: place for place, word in enumerate(self._words)}
+        words = np.array([places[word] for words in cells for word in words], np.int64)
+        keys = words * len(cells) + np.repeat(np.arange(len(cells)), list(map(len, cells)))
+        entries, self._times = np.unique(keys, return_counts=True)
+        word, self._cells = np.divmod(entries, max(1, len(cells)))
+        self._starts = np.searchsorted(word, np.arange(len(self._words) + 1))
+        self._size = len(cells)
+
+    def found(self, start: str) -> tuple[Ints, Ints]:
+        """Papers, and the times in each of their fields."""
+        first = bisect_left(self._words, start)
+        last = bisect_left(self._words, start + _LAST, first)
+        some = slice(self._starts[first], self._starts[last])
+        times = np.bincount(self._cells[some], self._times[some], self._size).astype(np.int64).reshape(-1, len(TEXT_FIELDS))
+        papers = np.flatnonzero(times.any(axis=1))
+        return papers, times[papers]
+
+
 class _Others:
     """Rows of leaves that are not one term: candidates from the index, each asked the leaf itself."""
 
@@ -164,9 +196,12 @@ class _Others:
         self.rows = rows
         self._index = index
         self._texts: list[tuple[int, int, tuple[int, ...]]] = []  # row, paper, times in each field
+        self._beginnings: list[tuple[int, Ints, Ints]] = []  # row, papers, times in each field
         self._facets: list[Hits] = []
 
     def row(self, text: str) -> int:
+        if beginning := _BEGINNING.fullmatch(text):
+            return self._row_of_beginning(*beginning.groups())
         candidates = self._index.candidates(text)
         leaf = leaf_of(text) if candidates else None
         documents = self._index.documents
@@ -180,10 +215,25 @@ class _Others:
         self.rows += 1
         return self.rows - 1
 
+    def _row_of_beginning(self, mark: str, start: str) -> int:
+        papers, times = self._index.beginnings.found(start)
+        times = times * _LOOKS[mark]
+        if not times.any():
+            return _NOWHERE
+        self._beginnings.append((self.rows, papers, times))
+        self.rows += 1
+        return self.rows - 1
+
     def hits(self) -> Hits:
         row, paper = (np.array([text[at] for text in self._texts], np.int64) for at in (0, 1))
         found = np.array([text[2] for text in self._texts], np.int64).reshape(-1, len(TEXT_FIELDS))
+        row = np.concatenate((row, *(np.full(len(papers), number) for number, papers, _ in self._beginnings)))
+        paper = np.concatenate((paper, *(papers for _, papers, _ in self._beginnings)))
+        found = np.concatenate((found, *(times for _, _, times in self._beginnings)))
         return Hits.joined([text_hits(row, paper, found, self._index.lengths), *self._facets]).sorted()
+
+
+_LOOKS = {mark: np.array([field in list(SCOPES.values())[at] for field in TEXT_FIELDS]) for mark, at in _SCOPES.items()}
 
 
 def _times(leaf: Text, views: Sequence[View]) -> tuple[int, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 
 from newsletter.matching import stems
 from newsletter.matching.nodes import Text
@@ -10,13 +12,22 @@ from newsletter.matching.nodes import Text
 LONGEST = 60  # characters of a text that are repeated
 
 
+@dataclass(slots=True)
+class _Firsts:
+    """Of words that begin with one letter: their terms -> the first place, in the first `read` words of the text."""
+
+    read: int = 0
+    places: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+
 class Passage:
-    """A text cut into words once, so that many leaves can ask for their first place in it."""
+    """A text cut into words once, as far as anybody looks, so that many leaves can ask for their first place in it."""
 
     def __init__(self, text: str) -> None:
         self._text = stems.normal(text)
-        self._words = [(word, start, end) for start, end, words in stems.pieces(text) for word in words]
-        self._begun: dict[str, dict[tuple[str, ...], int]] = {}
+        self._words: list[tuple[str, int, int]] = []
+        self._uncut = ((word, start, end) for start, end, words in stems.pieces(text) for word in words)
+        self._begun: dict[str, _Firsts] = {}
 
     def first(self, leaf: Text) -> str:
         """On one line; "" when it is not there, over LONGEST or not to be cut out."""
@@ -29,9 +40,19 @@ class Passage:
     def _place(self, leaf: Text) -> int | None:
         """The first word's number."""
         if len(leaf.words) == 1 and not leaf.prefix:
-            return self._firsts(leaf.words[0][0]).get(leaf.terms)
-        size = len(leaf.words)
-        return next((at for at in range(len(self._words) - size + 1) if self._stands(leaf, at, size)), None)
+            return self._first_of(leaf.terms, leaf.words[0][0])
+        size, at = len(leaf.words), 0
+        while self._reaches(at + size):
+            if self._stands(leaf, at, size):
+                return at
+            at += 1
+        return None
+
+    def _reaches(self, words: int) -> bool:
+        """Whether the text has so many words; they are cut now where they are not yet."""
+        if (missing := words - len(self._words)) > 0:
+            self._words += islice(self._uncut, missing)
+        return len(self._words) >= words
 
     def _stands(self, leaf: Text, at: int, size: int) -> bool:
         if not leaf.prefix:
@@ -54,15 +75,15 @@ class Passage:
     def _halves(self) -> list[tuple[int, int, tuple[str, ...]]]:
         return list(stems.halves(self._text))
 
-    def _firsts(self, letter: str) -> dict[tuple[str, ...], int]:
-        """A word's terms -> its first place, for words that begin so: no stem begins otherwise, and the rest is not stemmed."""
-        found = self._begun.get(letter)
-        if found is None:
-            found = self._begun[letter] = {}
-            for at, (word, _, _) in enumerate(self._words):
-                if word[0] == letter:
-                    found.setdefault(stems.terms((word,)), at)
-        return found
+    def _first_of(self, terms: tuple[str, ...], letter: str) -> int | None:
+        """The first place of a word with these terms. It begins with this letter, as its stem does: the rest is not stemmed."""
+        begun = self._begun.setdefault(letter, _Firsts())
+        while terms not in begun.places and self._reaches(begun.read + 1):
+            word, _, _ = self._words[begun.read]
+            if word[0] == letter:
+                begun.places.setdefault(stems.terms((word,)), begun.read)
+            begun.read += 1
+        return begun.places.get(terms)
 
 
 def _reads(leaf: Text, words: tuple[str, ...]) -> bool:

@@ -6,8 +6,9 @@ Gives `crowd.Answers` the same postings as `index.Index`, which pays when most w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from newsletter.matching.nodes import Flag, Number, Text
 from newsletter.matching.postings import Hits, Ints, Postings, Reals, facet_hits, text_hits
 from newsletter.matching.score import SCOPES, facet
 
-FEW = 12  # terms that are looked for in every line; for more of them each line is cut into its terms first
+FEW = 16  # terms that are searched for; for more of them each line is cut into its terms first
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ class Scan:
         """leaves: as compiled. Their hits, and each one's row of them; the last row has none."""
         read = [leaf_of(text) for text in leaves]
         texts = [(row, leaf) for row, leaf in enumerate(read) if isinstance(leaf, Text)]
-        holders = self._holders([leaf for _, leaf in texts])
-        parts = [self._text_hits(texts, holders)]
+        parts = [self._text_hits(texts)]
         for row, leaf in enumerate(read):
             if not isinstance(leaf, Text):
                 asked = self.facts if isinstance(leaf, Flag | Number) and leaf.name != "age" else self.documents
@@ -51,44 +51,76 @@ class Scan:
         rows[hits.row] = hits.row
         return Postings(hits, nowhere + 1, len(self.documents)), rows
 
-    def _text_hits(self, texts: Sequence[tuple[int, Text]], holders: Callable[[Text], Sequence[int]]) -> Hits:
+    def _text_hits(self, texts: Sequence[tuple[int, Text]]) -> Hits:
         rows: list[Ints] = [np.zeros(0, np.int64)]
         papers: list[Ints] = [np.zeros(0, np.int64)]
         times: list[Ints] = [np.zeros((0, len(TEXT_FIELDS)), np.int64)]
+        having = self._having(frozenset(term for _, leaf in texts if _is_terms(leaf) for term in leaf.terms))
         for row, leaf in texts:
-            some = holders(leaf)
-            papers.append(np.array(some, np.int64))
+            if having is not None and _is_terms(leaf):
+                some: Any = _fewest(having.get(term, ()) for term in leaf.terms)
+                times.append(self._times(leaf, some))
+            else:
+                some, found = self._searched(leaf)
+                times.append(found)
+            papers.append(np.asarray(some, np.int64))
             rows.append(np.full(len(some), row))
-            times.append(self._times(leaf, some))
         return text_hits(np.concatenate(rows), np.concatenate(papers), np.concatenate(times), self.lengths)
+
+    def _searched(self, leaf: Text) -> tuple[Ints, Ints]:
+        """The papers where the leaf is found, and `score.times` of each, by field: all lines of a field are one text."""
+        found = np.zeros((len(self.documents), len(TEXT_FIELDS)), np.int64)
+        for at, field in enumerate(TEXT_FIELDS):
+            if field in SCOPES[leaf.field]:
+                where = (self._surface_texts if leaf.prefix else self._texts)[at].places(leaf.needle)
+                found[:, at] = np.bincount(where, minlength=len(found))
+        some = np.flatnonzero(found.any(axis=1))
+        return some, found[some]
+
+    @cached_property
+    def _texts(self) -> Sequence[_Lines]:
+        return [_Lines(lines) for lines in self.lines]
+
+    @cached_property
+    def _surface_texts(self) -> Sequence[_Lines]:
+        return [_Lines(lines) for lines in self.surfaces()]
 
     def _times(self, leaf: Text, papers: Sequence[int]) -> Ints:
         """`score.times` of each of these papers, by field."""
         found, needle = np.zeros((len(papers), len(TEXT_FIELDS)), np.int64), leaf.needle
-        lines = self.surfaces() if leaf.prefix else self.lines
         for at, field in enumerate(TEXT_FIELDS):
             if field in SCOPES[leaf.field]:
-                texts = lines[at]
+                texts = self.lines[at]
                 found[:, at] = [texts[paper].count(needle) for paper in papers]
         return found
 
-    def _holders(self, leaves: Sequence[Text]) -> Callable[[Text], Sequence[int]]:
-        """Which papers may have a leaf: for few leaves those whose lines have it, for many those that have its rarest term."""
-        wanted = frozenset(term for leaf in leaves if _is_terms(leaf) for term in leaf.terms)
-        whole = list(map("\n".join, zip(*self.lines, strict=True)))
+    def _having(self, terms: frozenset[str]) -> Mapping[str, Sequence[int]] | None:
+        """Which papers have each term; None for few terms, which are found sooner by searching."""
+        if len(terms) <= FEW:
+            return None
         having: defaultdict[str, list[int]] = defaultdict(list)
-        if len(wanted) > FEW:
-            for paper, line in enumerate(whole):
-                for term in wanted.intersection(line.split()):
-                    having[term].append(paper)
+        for paper, line in enumerate(map("\n".join, zip(*self.lines, strict=True))):
+            for term in terms.intersection(line.split()):
+                having[term].append(paper)
+        return having
 
-        def holders(leaf: Text) -> Sequence[int]:
-            if having and _is_terms(leaf):
-                return _fewest(having.get(term, ()) for term in leaf.terms)
-            lines = map("\n".join, zip(*self.surfaces(), strict=True)) if leaf.prefix else whole
-            return [paper for paper, line in enumerate(lines) if leaf.needle in line]
 
-        return holders
+class _Lines:
+    """One field of all papers as one text, a line each: a long text is searched faster than many short ones."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._text = "\n".join(lines)
+        lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+        self._ends = np.cumsum(lengths + 1)
+
+    def places(self, needle: str) -> Ints:
+        """The numbers of the lines where it stands, each as often as `str.count` says."""
+        find, size, found = self._text.find, len(needle), []
+        at = find(needle)
+        while at >= 0:
+            found.append(at)
+            at = find(needle, at + size)
+        return np.searchsorted(self._ends, np.array(found, np.int64), side="right")
 
 
 def _fewest(papers: Iterable[Sequence[int]]) -> Sequence[int]:

@@ -77,6 +77,8 @@ def is_cjk(word: str) -> bool:
 def _piece(written: str) -> tuple[str, ...]:
     if _PLURAL_ACRONYM.fullmatch(written):
         written = written[:-1]
+    if written.isascii() and written.isalnum():
+        return (written.lower(),)  # what the rest would make of it
     folded = fold(written)
     return tuple(word for word in (re.sub("['’]s$", "", found) for found in _WORD.findall(folded)) if word)
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from newsletter.matching import score
+from newsletter.matching import Document, score
 from newsletter.matching.nodes import Name
 from newsletter.matching.query import Query
 from newsletter.models import Candidate, Sighting
 from newsletter.search._holdings import Holdings
-from newsletter.search._kept import Row
+from newsletter.search._kept import Row, worded
 from newsletter.search._narrow import narrowed
 
 POOL = 500  # hits that are scored; of more than that, the newest
@@ -93,9 +93,13 @@ def _hits(query: Query, page: Sequence[int], holdings: Holdings) -> Iterable[Hit
     rows = Candidate.objects.select_related("paper", "issue").in_bulk([holdings.rows[place].candidate for place in page])
     for place in page:
         row = rows.get(holdings.rows[place].candidate)
-        match = score.score(holdings.tell(place, row.paper.survivor()), query) if row else None
+        match = score.score(_worded(holdings, place, row), query) if row else None
         if row and match:
             yield Hit(row, match)
+
+
+def _worded(holdings: Holdings, place: int, row: Candidate) -> Document:
+    return worded(holdings[place], row.paper.survivor(), summary=holdings.rows[place].summary)
 
 
 def _candidates(query: Query, on: date) -> tuple[list[int], bool]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from datetime import date
-from typing import overload
+from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
 from django.db import connection
@@ -15,13 +16,18 @@ from newsletter.matching.crowd import Answers
 from newsletter.matching.query import Query
 from newsletter.matching.scan import Scan
 from newsletter.models import Paper, Unindexed
-from newsletter.search._kept import Row, Words, document_of, worded
+from newsletter.search._kept import Rest, Row, Words, document_of, told_by, vocabulary_of
 
 ASKED_AT_ONCE = 10_000  # ids a statement
+_LINES = "paper_id, listed_on, title, keywords, summary, abstract, substr(kept, 1, 60)"  # four lengths take fewer characters
+_REST = "paper_id, authors, organizations, kept"
 
 
 class Holdings(Sequence[Document]):
-    """A candidate is called by its place among the rows. Documents have no text before `tell`, as `KeptDocument` says."""
+    """A candidate is called by its place among the rows. Documents have no text before `tell`, as `KeptDocument` says.
+
+    Names, categories and unstemmed words, half of what is stored, are read when the first question asks for them.
+    """
 
     def __init__(self, rows: Sequence[Row], words: Sequence[Words], days: Sequence[date | None]) -> None:
         """words: each row's; days: what each row's age is counted to, None: the paper's own day."""
@@ -43,18 +49,28 @@ class Holdings(Sequence[Document]):
 
     def answers(self, queries: Sequence[Query]) -> Answers:
         """What every query finds here and how well, by place; reasons once the places asked about are told."""
-        lengths = np.array(" ".join(words.kept.partition("\n")[0] for words in self._words).split(), np.float64).reshape(-1, 4)
+        lengths = np.fromiter(map(int, " ".join([words.lengths for words in self._words]).split()), np.float64).reshape(-1, 4)
         lines = list(zip(*(words.lines for words in self._words), strict=True)) or [()] * 4
         scan = Scan(self, self.rows, lines, self._surfaces, lengths)
         return Answers(scan, [compiled(query) for query in queries])
 
-    def tell(self, place: int, paper: Paper) -> Document:
-        """The Document with the texts of this paper, by which reasons are worded; from now on at this place."""
-        self._made[place] = worded(self[place], paper, summary=self.rows[place].summary)
-        return self._made[place]
+    def tell(self, place: int, paper: Paper) -> None:
+        """From now on the Document at this place has the texts of this paper, by which reasons are worded."""
+        self._made[place] = told_by(paper, self._words[place], self.rows[place], on=self._days[place])
+
+    def vocabularies(self, place: int) -> tuple[Set[str], Set[str]]:
+        """The terms of title and abstract, without making a Document."""
+        words = self._words[place]
+        return vocabulary_of(words.title), vocabulary_of(words.abstract)
 
     def _surfaces(self) -> Sequence[Sequence[str]]:
-        return list(zip(*(words.surfaces() for words in self._words), strict=True)) or [()] * 4
+        return list(zip(*(rest.surfaces() for rest in self._rests), strict=True)) or [()] * 4
+
+    @cached_property
+    def _rests(self) -> Sequence[Rest]:
+        missing = {words.paper_id for words in self._words if words.rest is None}
+        read = {row[0]: Rest._make(row) for row in _rows(_REST, missing)}
+        return [words.rest or read.get(words.paper_id) or Rest(words.paper_id) for words in self._words]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,18 +84,23 @@ class Holdings(Sequence[Document]):
             return [self[one] for one in range(*place.indices(len(self)))]
         made = self._made.get(place)
         if made is None:
-            made = self._made[place] = document_of(self._words[place], self.rows[place], on=self._days[place])
+            words, rest = self._words[place], self._rests[place]
+            made = self._made[place] = document_of(words, rest, self.rows[place], on=self._days[place])
         return made
 
 
 def _stored(papers: Collection[int]) -> dict[int, Words]:
     """The stored words of those papers that have not changed since."""
     changed = set(Unindexed.objects.values_list("paper_id", flat=True))
-    ids, found = sorted(set(papers) - changed), {}
+    return {row[0]: Words(*row) for row in _rows(_LINES, set(papers) - changed)}
+
+
+def _rows(columns: str, papers: Collection[int]) -> Iterator[tuple[Any, ...]]:
+    """Of Terms, in the order of the papers' ids."""
+    ids = sorted(papers)
     with connection.cursor() as cursor:
         for start in range(0, len(ids), ASKED_AT_ONCE):
             some = ids[start : start + ASKED_AT_ONCE]
             marks = ", ".join(["%s"] * len(some))
-            cursor.execute(f"SELECT {', '.join(Words._fields)} FROM newsletter_terms WHERE paper_id IN ({marks})", some)  # noqa: S608
-            found.update({row[0]: Words._make(row) for row in cursor.fetchall()})
-    return found
+            cursor.execute(f"SELECT {columns} FROM newsletter_terms WHERE paper_id IN ({marks})", some)  # noqa: S608 (our own names)
+            yield from cursor.fetchall()

@@ -49,8 +49,20 @@ class Row(NamedTuple):
     summary: str
 
 
+class Rest(NamedTuple):
+    """What few questions read of a row of Terms: names, and `kept`."""
+
+    paper_id: int
+    authors: str = ""
+    organizations: str = ""
+    kept: str = "0 0 0 0\n\n\n\n\n"
+
+    def surfaces(self) -> list[str]:
+        return self.kept.split("\n")[1:5]
+
+
 class Words(NamedTuple):
-    """What is read of a row of Terms. listed_on: SQLite's is text."""
+    """What every question reads of a row of Terms. listed_on: SQLite's is text; kept: its beginning, the lengths and more."""
 
     paper_id: int
     listed_on: date | str
@@ -58,22 +70,25 @@ class Words(NamedTuple):
     keywords: str
     summary: str
     abstract: str
-    authors: str
-    organizations: str
     kept: str
+    rest: Rest | None = None
 
     @classmethod
     def cut(cls, paper: Paper, summary: str = "") -> Words:
         """Of a paper without Terms, or with a curator's summary: its words are cut now."""
         row = terms_of(paper, summary)
-        return cls(*(getattr(row, name) for name in cls._fields))
+        rest = Rest(*(getattr(row, name) for name in Rest._fields))
+        read = {name: getattr(row, name) for name in cls._fields if name != "rest"}
+        return cls(**read, rest=rest)
 
     @property
     def lines(self) -> tuple[str, str, str, str]:
         return self.title, self.keywords, self.summary, self.abstract
 
-    def surfaces(self) -> list[str]:
-        return self.kept.split("\n")[1:5]
+    @property
+    def lengths(self) -> str:
+        """Four numbers."""
+        return self.kept.partition("\n")[0]
 
 
 class Vocabulary(Set[str]):
@@ -99,7 +114,7 @@ class Vocabulary(Set[str]):
 
     @cached_property
     def _terms(self) -> frozenset[str]:
-        return frozenset(self._line.split()) - {"|"}
+        return frozenset(vocabulary_of(self._line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +193,22 @@ def _names(names: Sequence[str]) -> str:
     return BREAK.join(" ".join(stems.words(name)) for name in names)
 
 
-def document_of(words: Words, row: Row, *, on: date | None) -> KeptDocument:
+def document_of(words: Words, rest: Rest, row: Row, *, on: date | None) -> KeptDocument:
     """Matches and weighs as the whole document would, with the row's signals. on: what its age is counted to; None: its own day."""
-    listed_on = date.fromisoformat(str(words.listed_on))
     return KeptDocument(
-        lines=words.lines, kept=words.kept,
-        authors=tuple(words.authors.split(BREAK)), organizations=tuple(words.organizations.split(BREAK)),
-        categories=tuple(words.kept.rpartition("\n")[2].split("\t")), sources=_names_of(row.listed_by),
-        has_code=bool(row.has_code), has_project=bool(row.has_project), upvotes=row.upvotes, comments=row.comments,
-        stars=row.stars, trend=row.trend, age_days=max(((on or listed_on) - listed_on).days, 0),
+        lines=words.lines, kept=rest.kept,
+        authors=tuple(rest.authors.split(BREAK)), organizations=tuple(rest.organizations.split(BREAK)),
+        categories=tuple(rest.kept.rpartition("\n")[2].split("\t")), **_signals(words, row, on),
     )  # fmt: skip
+
+
+def _signals(words: Words, row: Row, on: date | None) -> dict[str, Any]:
+    listed_on = date.fromisoformat(str(words.listed_on))
+    return {
+        "sources": _names_of(row.listed_by), "has_code": bool(row.has_code), "has_project": bool(row.has_project),
+        "upvotes": row.upvotes, "comments": row.comments, "stars": row.stars, "trend": row.trend,
+        "age_days": max(((on or listed_on) - listed_on).days, 0),
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=10_000)
@@ -197,7 +218,23 @@ def _names_of(listed_by: str) -> tuple[str, ...]:
 
 def worded(document: Document, paper: Paper, *, summary: str = "") -> Document:
     """With the paper's texts, so that a reason can show its words; they are not cut again."""
-    return replace(
-        document, title=paper.title, summary=summary or paper.summary, abstract=paper.abstract, authors=tuple(paper.authors),
-        organizations=tuple(paper.organizations), categories=tuple(paper.categories), keywords=tuple(paper.keywords),
-    )  # fmt: skip
+    return replace(document, **_texts(paper, summary))
+
+
+def told_by(paper: Paper, words: Words, row: Row, *, on: date | None) -> Document:
+    """The paper's texts with the row's signals: what a reason shows, and nothing cut."""
+    return Document(**_texts(paper, row.summary), **_signals(words, row, on))
+
+
+def _texts(paper: Paper, summary: str) -> dict[str, Any]:
+    return {
+        "title": paper.title, "summary": summary or paper.summary, "abstract": paper.abstract, "authors": tuple(paper.authors),
+        "organizations": tuple(paper.organizations), "categories": tuple(paper.categories), "keywords": tuple(paper.keywords),
+    }  # fmt: skip
+
+
+def vocabulary_of(line: str) -> Set[str]:
+    """The terms of a line."""
+    terms = set(line.split())
+    terms.discard("|")
+    return terms

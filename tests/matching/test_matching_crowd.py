@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from newsletter.matching.compiled import FORM, SEPARATOR, compiled, is_current, 
 from newsletter.matching.crowd import Answers, Library
 from newsletter.matching.nodes import And, Node, Not, Or
 from newsletter.matching.query import Query, parse
+from newsletter.matching.scan import FEW, Scan
 from newsletter.matching.topics import topics
 
 COMMON = "model models learning robot robots robotic agent vision language data the of in state art very graph protein"
@@ -223,3 +225,22 @@ def test_the_compiled_form_is_known_to_the_letter() -> None:
         "..|2\tw学习机/学习,习机\tAjo*",
         "..&2\tNupvotes > 3\tCLG",
     ]
+
+
+@pytest.mark.parametrize("asked", [1, 3, 2 * FEW], ids=["one query", "a few", "many"])
+@pytest.mark.parametrize("seed", range(6))
+def test_stored_papers_that_are_searched_give_the_same_answers_as_an_index(asked: int, seed: int) -> None:
+    dice = random.Random(seed)
+    documents = papers(dice, 40)
+    chosen = [parse("tok*"), parse("title:la* OR (model model)"), *queries(dice, asked)]
+    forms = [compiled(query) for query in chosen]
+    scanned, indexed = Answers(scan_of(documents), forms), Library(documents).answers(forms)
+    for name in ("starts", "papers", "relevance"):
+        assert getattr(scanned, name).tolist() == getattr(indexed, name).tolist()
+
+
+def scan_of(documents: list[Document]) -> Scan:
+    views = [[doc.title_view, doc.keywords_view, doc.summary_view, doc.abstract_view] for doc in documents]
+    lines, surfaces = ([[getattr(each[at], name) for each in views] for at in range(4)] for name in ("line", "surface"))
+    lengths = np.array([[view.length for view in each] for each in views], np.float64)
+    return Scan(documents, documents, lines, lambda: surfaces, lengths)
