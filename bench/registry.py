@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import chaos, events, ingest, mail, match, pages, preview, query, search, send
+from bench import chaos, events, ingest, mail, match, pages, preview, query, search, send, signup
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "chaos": chaos.measure,
@@ -21,4 +21,5 @@ BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "query": query.measure,
     "search": search.measure,
     "send": send.measure,
+    "signup": signup.measure,
 }

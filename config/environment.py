@@ -6,6 +6,7 @@ Raises `Misconfigured` (a ValueError) whose message names the variable and says 
 from __future__ import annotations
 
 import fcntl
+import ipaddress
 import re
 import secrets
 from datetime import date, time
@@ -29,6 +30,9 @@ _LIMITS = {
     "keep_copies_days": (45, 3660, "that nobody gets a paper twice is read from the copies of the last 45 days"),
     "keep_events_days": (45, 3660, "soft bounces are counted over weeks"),
     "keep_runs_days": (7, 3660, "the desk shows the last week"),
+    "sign_ups_a_network": (1, 1_000_000, "a lecture hall may share one network"),
+    "confirmations_an_hour": (1, 1_000_000, "beyond them sign-ups are answered and not mailed"),
+    "api_a_minute": (1, 1_000_000, "requests to the API from one network"),
 }
 
 
@@ -72,6 +76,11 @@ class Environment(BaseSettings):
     webhook_keys: str = ""
     bounce_domain: str = Field(default="", pattern=r"^(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)?$")
     bounce_mailbox: str = ""
+    trusted_proxies: str = ""
+    sign_ups_a_network: int = 100
+    confirmations_an_hour: int = 1000
+    api_a_minute: int = 60
+    proof_of_work: bool = False
     key_prefix: str = Field(default="paperround", pattern=r"^[a-z0-9_-]{1,40}$")
 
     @field_validator("paperround_data")
@@ -174,6 +183,12 @@ class Environment(BaseSettings):
             raise ValueError("write a number from 1 to 65535, as in 8000")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        trusted_proxies_of(value)
+        return value
+
     @field_validator(*_LIMITS, mode="before")
     @classmethod
     def _within_limits(cls, value: object, info: ValidationInfo) -> object:
@@ -255,6 +270,14 @@ def dkim_key_of(value: str) -> str:
     if size < 2048:
         raise ValueError(f"receivers take no key of {size} bits; write one of 2048 or more")
     return text
+
+
+def trusted_proxies_of(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """The networks named, e.g. "127.0.0.1 10.0.0.0/8". Raises ValueError."""
+    try:
+        return tuple(ipaddress.ip_network(each) for each in value.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("write the addresses or networks of your proxies, as in 127.0.0.1 10.0.0.0/8") from None
 
 
 def webhook_keys_of(value: str) -> dict[str, str]:

@@ -52,6 +52,11 @@ WEBHOOK_SECRET = ENV.webhook_secret
 WEBHOOK_KEYS = environment.webhook_keys_of(ENV.webhook_keys)
 BOUNCE_DOMAIN = ENV.bounce_domain
 BOUNCE_MAILBOX = ENV.bounce_mailbox
+TRUSTED_PROXIES = environment.trusted_proxies_of(ENV.trusted_proxies)
+SIGN_UPS_A_NETWORK = ENV.sign_ups_a_network
+CONFIRMATIONS_AN_HOUR = ENV.confirmations_an_hour
+API_A_MINUTE = ENV.api_a_minute
+PROOF_OF_WORK = ENV.proof_of_work
 KEY_PREFIX = ENV.key_prefix
 HOST = ENV.host
 PORT = ENV.port
@@ -81,6 +86,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "newsletter.web.api.edge.Edge",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from newsletter.desk import login
+from newsletter.web.api import api
 
 urlpatterns = [
     path("desk/", include(login.urlpatterns)),
     path("desk/", admin.site.urls),
+    path("api/v1/", api.urls),
     path("", include("newsletter.web.urls")),
 ]
 

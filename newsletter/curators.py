@@ -1,4 +1,4 @@
-"""Who may enter the desk: one-time links for the installation's superuser.
+"""Who may enter the desk: one-time links for the installation's superuser; and the API: keys with a person's rights.
 
 The link carries an HMAC of the user, its password and its last login (Django's password-reset token with a salt of its
 own), so the login itself uses it up. Reading a link changes nothing: a scanner that opens it does not spend it.
@@ -6,15 +6,19 @@ own), so the login itself uses it up. Reading a link changes nothing: a scanner 
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.contrib.sessions.models import Session
 from django.utils.http import base36_to_int, urlsafe_base64_decode, urlsafe_base64_encode
 
-from newsletter import links
+from newsletter import acts, links
+from newsletter.models import ApiKey
 
+_KEY_PREFIX = "pr_"  # so that a key that leaked into a file is known for what it is
 VALID = timedelta(minutes=30)
 
 
@@ -71,6 +75,35 @@ def redeem(uid: str, token: str, *, now: datetime) -> User | None:
         return None
     used = User.objects.filter(pk=user.pk, last_login=user.last_login).update(last_login=now)
     return user if used else None
+
+
+def make_key(user: User, *, name: str, by: str, now: datetime) -> tuple[ApiKey, str]:
+    """A key to the API with this user's rights: its row, and the key, which is kept nowhere and shown once. An act."""
+    key = _KEY_PREFIX + secrets.token_urlsafe(32)
+    row = ApiKey.objects.create(name=name, user=user, created_at=now, key_hash=_hash_of(key))
+    acts.record(actor=by, verb="make API key", target=f"key {row.public_id}", now=now)
+    return row, key
+
+
+def revoke_key(row: ApiKey, *, by: str, now: datetime) -> bool:
+    """The key opens nothing from here on; True when it still did. An act. Safe to repeat."""
+    if not ApiKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=now):
+        return False
+    acts.record(actor=by, verb="revoke API key", target=f"key {row.public_id}", now=now)
+    return True
+
+
+def key_of(key: str) -> ApiKey | None:
+    """The row of a key that is good, with its user; None for any other text."""
+    if not key.startswith(_KEY_PREFIX) or len(key) > 100:
+        return None
+    rows = ApiKey.objects.select_related("user").filter(revoked_at=None, user__is_active=True)
+    return rows.filter(key_hash=_hash_of(key)).first()
+
+
+def _hash_of(key: str) -> str:
+    """A plain hash is enough: the key is 256 random bits, which nobody can guess."""
+    return sha256(key.encode(errors="replace")).hexdigest()
 
 
 def forget_sessions(*, now: datetime, dry_run: bool = False) -> int:

@@ -37,6 +37,11 @@ for _name in (
     "KEEP_COPIES_DAYS",
     "KEEP_EVENTS_DAYS",
     "KEEP_RUNS_DAYS",
+    "TRUSTED_PROXIES",
+    "SIGN_UPS_A_NETWORK",
+    "CONFIRMATIONS_AN_HOUR",
+    "API_A_MINUTE",
+    "PROOF_OF_WORK",
 ):
     os.environ.pop(_name, None)
 

@@ -89,6 +89,9 @@ def test_a_reader_signs_up_confirms_and_sees_the_digest(house):
         page.get_by_role("textbox", name=re.compile("e-?mail", re.I)).first.fill("grace@example.org")
         page.get_by_role("button", name=re.compile("subscribe", re.I)).first.click()
         assert "grace@example.org" in page.inner_text("main")
+        if "One more press" in page.title():  # typed as quickly as robots do
+            page.get_by_role("button", name=re.compile("subscribe", re.I)).click()
+        assert "Check your inbox" in page.title() and "grace@example.org" in page.inner_text("main")
 
         page.goto(_link(_mail_to(data, "grace@example.org", "/confirm/"), base, "confirm"))
         page.get_by_role("button").first.click()

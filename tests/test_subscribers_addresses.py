@@ -29,7 +29,7 @@ REFUSED = [
     ("a..b@x.org", "slip"),
     ("ada@x.org.", "slip"),
     ("ada@-x.org", "slip"),
-    ("ada@x.test", "slip"),
+    ("ada@x.local", "slip"),
     ("a" * 65 + "@x.org", "slip"),
     ("用户@例え.jp", "plain letters"),
     ("аda@example.org", "plain letters"),  # a Cyrillic a

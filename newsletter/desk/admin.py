@@ -18,6 +18,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from newsletter import curation, sources, subscribers
 from newsletter.desk import (
+    keys as _keys,  # noqa: F401 (registers the keys to the API)
+)
+from newsletter.desk import (
     machine,  # noqa: F401 (registers schedule and accounts)
     papers,
     suggestions,  # noqa: F401 (registers what readers miss)

@@ -12,6 +12,7 @@ from csp.decorators import csp_replace
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -56,9 +57,13 @@ class DeskSite(UnfoldAdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        from newsletter import delivery
+        from newsletter import delivery, subscribers
 
-        signs = {"mail_down_since": delivery.down_since(), "digests_stopped_at": delivery.alarm.paused_at()}
+        signs = {
+            "mail_down_since": delivery.down_since(),
+            "digests_stopped_at": delivery.alarm.paused_at(),
+            "breaker": subscribers.breaker_state(now=timezone.now()),
+        }
         response: HttpResponse = super().index(request, {**(extra_context or {}), **signs})
         return response
 

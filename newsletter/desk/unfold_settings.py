@@ -110,6 +110,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Acts"), "gavel", "newsletter.act"),
                     _page(_("Schedule"), "schedule", "django_celery_beat.periodictask"),
                     _page(_("Accounts"), "manage_accounts", "auth.user"),
+                    _page(_("Keys to the API"), "key", "newsletter.apikey"),
                 ],
             },
         ],

@@ -2,7 +2,7 @@
 
 papers: Source, Permit, Paper, Alias, Sighting. issues: Issue, TrendWeights, Candidate, Baseline, Edition.
 readers: Interest, Subscriber, SubscriberInterest, MutedInterest, Vote, Saved, Move, Suppression, Allowance,
-Suggestion. ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Byline, Unindexed.
+Suggestion, ApiKey. ledger: Delivery, Run. record: Event, Act, Mark. search: Terms, Byline, Unindexed.
 """
 
 from newsletter.models.issues import (
@@ -20,6 +20,7 @@ from newsletter.models.ledger import Delivery, DeliveryState, Kind, Lane, Run, R
 from newsletter.models.papers import Alias, Outcome, Paper, Permit, Scheme, Sighting, Source
 from newsletter.models.readers import (
     Allowance,
+    ApiKey,
     CardLength,
     EmptyDay,
     Interest,
@@ -44,6 +45,7 @@ __all__ = [
     "AgainReason",
     "Alias",
     "Allowance",
+    "ApiKey",
     "Baseline",
     "Byline",
     "BylineKind",

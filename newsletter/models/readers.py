@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -68,6 +69,9 @@ class Subscriber(models.Model):
     public_id = models.CharField(max_length=16, unique=True, default=random_id, editable=False)
     leave_id = models.CharField(
         max_length=22, default=leave_id, editable=False, help_text="whoever holds it may unsubscribe this reader, no more"
+    )
+    feed_id = models.CharField(
+        max_length=22, unique=True, null=True, blank=True, help_text="whoever holds it may read this reader's own feed, no more"
     )
     address = models.EmailField(max_length=254)
     address_key = models.CharField(max_length=64, unique=True, help_text="keyed hash of the normalised address")
@@ -265,3 +269,17 @@ class Suggestion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scheme}:{self.value}"
+
+
+class ApiKey(models.Model):
+    """A curator's key to the API: its hash, never the key. Revoked, not deleted: the log of acts names it."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=random_id, editable=False)
+    name = models.CharField(max_length=80, help_text="who or what uses it")
+    key_hash = models.CharField(max_length=64, unique=True, help_text="sha256 of the key, which was shown once")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, help_text="whose rights it has")
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"key {self.public_id} ({self.name})"

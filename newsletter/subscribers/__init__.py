@@ -1,7 +1,10 @@
 """Readers and their consent. Every sign-up path is `subscribe`; what each kind of mail needs is `refusal`."""
 
-from newsletter.subscribers.addresses import BadAddress, address_key, mask
-from newsletter.subscribers.allowances import forget_allowances
+from newsletter.subscribers.addresses import BadAddress, address_key, mask, suggestion
+from newsletter.subscribers.addresses import read as read_address
+from newsletter.subscribers.allowances import forget_allowances, spend
+from newsletter.subscribers.breaker import Breaker
+from newsletter.subscribers.breaker import state as breaker_state
 from newsletter.subscribers.consent import (
     confirm,
     confirmable,
@@ -14,6 +17,7 @@ from newsletter.subscribers.consent import (
 )
 from newsletter.subscribers.erasure import erase, send_erase_link, send_export_link
 from newsletter.subscribers.exports import export, told
+from newsletter.subscribers.feeds import feed_reader, renew_feed, revoke_feed
 from newsletter.subscribers.letters import write
 from newsletter.subscribers.moves import (
     Taken,
@@ -27,6 +31,7 @@ from newsletter.subscribers.moves import (
     undoable,
 )
 from newsletter.subscribers.needs import paused, refusal
+from newsletter.subscribers.networks import TooMany, network_of
 from newsletter.subscribers.preferences import (
     MOST_INTERESTS,
     MOST_MUTED,
@@ -49,11 +54,14 @@ __all__ = [
     "PUBLISH",
     "BadAddress",
     "BadWish",
+    "Breaker",
     "Preferences",
     "Taken",
+    "TooMany",
     "Wish",
     "address_key",
     "ask_move",
+    "breaker_state",
     "change",
     "come_back",
     "confirm",
@@ -61,6 +69,7 @@ __all__ = [
     "consent_text",
     "erase",
     "export",
+    "feed_reader",
     "forget_allowances",
     "forget_moves",
     "forget_unconfirmed",
@@ -73,18 +82,24 @@ __all__ = [
     "movable",
     "move",
     "muted_form",
+    "network_of",
     "never",
     "next_slot",
     "other_keys",
     "paused",
+    "read_address",
     "refusal",
+    "renew_feed",
     "resume",
     "returnable",
+    "revoke_feed",
     "send_erase_link",
     "send_export_link",
     "send_preferences_link",
     "slot_on",
+    "spend",
     "subscribe",
+    "suggestion",
     "told",
     "undo_move",
     "undoable",

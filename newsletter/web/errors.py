@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from newsletter.web import answers
 
@@ -19,6 +20,19 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
     """Also Django's CSRF_FAILURE_VIEW, which passes `reason`."""
     return _answer(request, 403, _("This is not yours to do"), _("Reload the page, accept its cookie, and try again."))
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Asked too often from one network; seconds: when it may ask again."""
+    minutes = max(1, round(seconds / 60))
+    detail = ngettext(
+        "Too many requests came from your network. Please try again in %(n)d minute.",
+        "Too many requests came from your network. Please try again in %(n)d minutes.",
+        minutes,
+    ) % {"n": minutes}
+    response = answers.sealed(_answer(request, 429, _("A moment, please"), detail))
+    response["Retry-After"] = str(seconds)
+    return response
 
 
 def broken(request: HttpRequest) -> HttpResponse:

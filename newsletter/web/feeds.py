@@ -1,4 +1,7 @@
-"""RSS 2.0, Atom and JSON Feed of today's issue and of each topic: absolute URLs, ids that stay, 304 when nothing changed."""
+"""RSS 2.0, Atom and JSON Feed of today's issue, each topic, each search and each reader's own mails.
+
+Absolute URLs, ids that stay, 304 when nothing changed.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,19 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from newsletter import editions, links
+from newsletter import editions, issues, links, search, subscribers
 from newsletter.matching import query
-from newsletter.models import Edition, Interest, Issue, IssueState
+from newsletter.models import Delivery, DeliveryState, Edition, Interest, Issue, IssueState, Kind, Subscriber
 from newsletter.web import answers, errors, listing
 
 ITEMS = 50
+COPIES = 30  # mails that a reader's own feed goes back
+_REACHED = (DeliveryState.SENT, DeliveryState.UNCERTAIN)
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # of a feed that holds nothing yet
 KEPT_SECONDS = 600
 TYPES = {"rss": "application/rss+xml", "atom": "application/atom+xml", "json": "application/feed+json"}
 
@@ -46,6 +53,10 @@ def topic_feeds(slug: str) -> tuple[dict[str, str], ...]:
     return _announced(slug, lambda form: reverse("web:topic_feed", args=[slug, form]))
 
 
+def search_feeds(q: str) -> tuple[dict[str, str], ...]:
+    return _announced(q, lambda form: f"{reverse('web:search_feed', args=[form])}?{urlencode({'q': q})}")
+
+
 @require_safe
 def today(request: HttpRequest, form: str) -> HttpResponse:
     """The newest closed issue, the best first."""
@@ -55,7 +66,7 @@ def today(request: HttpRequest, form: str) -> HttpResponse:
         line=_("Trending research papers, a new issue every day."),
         page=links.absolute(reverse("web:today")),
         here=links.absolute(request.path),
-        updated_at=issue.closed_at if issue and issue.closed_at else datetime(2026, 1, 1, tzinfo=UTC),
+        updated_at=issue.closed_at if issue and issue.closed_at else _BEGINNING,
         stories=[_dated(story, issue.closed_on) for story in listing.of_issues([issue], most=ITEMS)] if issue else [],
     )
     return _answer(request, channel, form)
@@ -74,10 +85,69 @@ def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
         line=row.line or row.name,
         page=links.absolute(reverse("web:topic", args=[slug])),
         here=links.absolute(request.path),
-        updated_at=_midnight(printed[0].on) if printed else datetime(2026, 1, 1, tzinfo=UTC),
+        updated_at=_midnight(printed[0].on) if printed else _BEGINNING,
         stories=printed,
     )
     return _answer(request, channel, form)
+
+
+@require_safe
+def found(request: HttpRequest, form: str) -> HttpResponse:
+    """`?q=`: the newest papers that match, by day. 422 for a query that cannot be read."""
+    typed = request.GET.get("q", "").strip()
+    try:
+        asked = query.parse(typed)
+    except query.BadQuery as error:
+        return answers.problem(422, _("The query cannot be read: %(why)s") % {"why": error})
+    result = search.find(asked, on=issues.local_date(answers.clock()), most=ITEMS, newest_first=True)
+    stories = [_dated(listing.of_hit(hit), hit.candidate.issue.closed_on or hit.candidate.paper.listed_on) for hit in result.hits]
+    channel = Channel(
+        title=f"{typed} · {settings.NEWSLETTER_NAME}",
+        line=asked.words(),
+        page=links.absolute(f"{reverse('web:search')}?{urlencode({'q': typed})}"),
+        here=links.absolute(f"{request.path}?{urlencode({'q': typed})}"),
+        updated_at=max((_midnight(story.on) for story in stories), default=_BEGINNING),
+        stories=stories,
+    )
+    return _answer(request, channel, form)
+
+
+@require_safe
+def own(request: HttpRequest, feed_id: str, form: str) -> HttpResponse:
+    """One reader's mails as items, the newest first: the same papers, order and reasons. Whoever has the address may read it;
+    the reader makes another on the preferences page, and this one ends."""
+    reader = subscribers.feed_reader(feed_id)
+    if reader is None:
+        return answers.sealed(errors.not_found(request))
+    stories = _mailed(reader, answers.clock())
+    channel = Channel(
+        title=_("Your papers · %(newsletter)s") % {"newsletter": settings.NEWSLETTER_NAME},
+        line=_("What your mails brought, to read here."),
+        page=links.absolute("/"),
+        here=links.absolute(request.path),
+        updated_at=max((_midnight(story.on) for story in stories), default=_BEGINNING),
+        stories=stories,
+    )
+    response = answers.sealed(_answer(request, channel, form))
+    response["Cache-Control"] = f"private, max-age={KEPT_SECONDS}"
+    return response
+
+
+def _mailed(reader: Subscriber, now: datetime) -> list[listing.Story]:
+    """Less what was hidden since. Before the first mail: the issue that the page of welcome showed."""
+    rows = Delivery.objects.filter(subscriber=reader, kind=Kind.DIGEST, state__in=_REACHED, edition__isnull=False)
+    copies = list(rows.order_by("-slot_on", "-id")[:COPIES])
+    shown = editions.copies_of(copies, as_of=now)
+    digests = [(row.slot_on, copy.digest()) for row in copies if (copy := shown[row.pk]) is not None]
+    if not digests:
+        newest = Issue.objects.filter(state=IssueState.CLOSED).order_by("-number").first()
+        digests = [(newest.closed_on, editions.preview_issue(issue=newest, subscriber=reader))] if newest else []
+    return _once([listing.story(pick.card, pick.reason, on) for on, digest in digests for pick in digest.picks])
+
+
+def _once(stories: Sequence[listing.Story]) -> list[listing.Story]:
+    """A paper that came again keeps its newest place: an id stands once in a feed."""
+    return list({story.card.page_url: story for story in reversed(stories)}.values())[::-1]
 
 
 @require_safe

@@ -136,6 +136,7 @@ def found(request: HttpRequest) -> HttpResponse:
             "over": result.over,
             "start": start,
             "more": result.total > start + FOUND_A_PAGE,
+            "feeds": feeds.search_feeds(typed),
         }
     return answers.page(request, "search.html", context)
 
@@ -149,8 +150,8 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
-    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks")
-    kept_out = ["/preview", "/search?", *(f"/{name}/" for name in closed)]
+    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks", "api")
+    kept_out = ["/preview", "/search?", "/feeds/own/", *(f"/{name}/" for name in closed)]
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in kept_out), "Allow: /"]
     lines += ["", f"Sitemap: {links.absolute(reverse('web:sitemap'))}", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")

@@ -22,7 +22,8 @@ from markupsafe import Markup
 from newsletter import editions, issues, links, mail, subscribers, tasks
 from newsletter.matching import query
 from newsletter.models import Interest
-from newsletter.web import answers, kept, listing, outbox, zones
+from newsletter.web import answers, clients, gate, kept, listing, outbox, zones
+from newsletter.web import errors as web_errors
 from newsletter.web.feeds import today_feeds
 
 DAYS = 14
@@ -116,8 +117,16 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     No CSRF token: the request carries no session and no authority, and all it can cause is one confirmation mail,
     limited per address, which a forger could cause from his own machine just as well. So a plain curl may sign up.
     """
-    choices = _read(request.POST)
-    errors = _refused(choices) or _subscribe(request, choices)
+    choices, now = _read(request.POST), answers.clock()
+    if errors := _refused(choices):
+        return _errors(request, choices, errors)
+    verdict = gate.judge(request, now=now)
+    if not verdict.passed:
+        return _once_more(request, choices, verdict, now)
+    try:
+        errors = _subscribe(request, choices, now)
+    except subscribers.TooMany as refused:
+        return web_errors.too_many(request, refused.seconds)
     if errors:
         return _errors(request, choices, errors)
     if answers.wants_json(request):
@@ -126,12 +135,30 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     return answers.sealed(answers.page(request, "sent.html", {"address": choices.email, "outbox": outbox.is_on()}))
 
 
-def _subscribe(request: HttpRequest, choices: Choices) -> dict[str, str]:
+def _once_more(request: HttpRequest, choices: Choices, verdict: gate.Verdict, now: datetime) -> HttpResponse:
+    """The same wish with one more button: for forms filled in too fast, or where only robots write."""
+    fields = gate.fields(gate.Shown.BUTTON, now=now)
+    wait = round(verdict.wait.total_seconds())
+    if answers.wants_json(request):
+        text = _("That looked like a robot. Send the same again with these fields added; nothing has been stored yet.")
+        return answers.problem(422, text, again={gate.STAMP: fields["stamp"], "challenge": fields["challenge"], "wait": wait})
+    names = tuple(name for name in FIELDS if name != "email") if verdict.meant else FIELDS
+    context = {
+        "address": choices.email,
+        "kept": gate.kept(request.POST, names),
+        "gate": fields,
+        "wait": wait,
+        "meant": verdict.meant,
+    }
+    return answers.sealed(answers.page(request, "again.html", context))
+
+
+def _subscribe(request: HttpRequest, choices: Choices, now: datetime) -> dict[str, str]:
     wish = subscribers.Wish(
         queries=(choices.q,) if choices.q else (), topics=choices.topics, zone=choices.zone, hour=choices.hour
     )
     try:
-        subscribers.subscribe(address=choices.email, wish=wish, network=request.META.get("REMOTE_ADDR", ""), now=answers.clock())
+        subscribers.subscribe(address=choices.email, wish=wish, network=clients.address_of(request), now=now)
     except subscribers.BadAddress as error:
         return {"email": str(error)}
     except query.BadQuery as error:
@@ -143,10 +170,16 @@ def _subscribe(request: HttpRequest, choices: Choices) -> dict[str, str]:
 
 
 def _refused(choices: Choices) -> dict[str, str]:
-    """What the form itself can tell; the address is judged by `subscribers`."""
+    """What can be told before anything is stored; `subscribers` judges once more."""
     errors = {}
-    if not choices.email:
-        errors["email"] = _("Enter an e-mail address like name@example.org.")
+    try:
+        subscribers.read_address(choices.email)
+    except subscribers.BadAddress as error:
+        errors["email"] = str(error)
+    try:
+        query.parse(choices.q or "a")
+    except query.BadQuery as bad:
+        errors["q"] = sentence(bad)
     if choices.zone not in subscribers.zones():
         errors["zone"] = _("Choose a time zone of the list, like Europe/Amsterdam.")
     if not 0 <= choices.hour <= 23:
@@ -171,6 +204,7 @@ def _form(request: HttpRequest, choices: Choices, errors: dict[str, str] | None 
     safe = choices if choices.zone in subscribers.zones() else replace(choices, zone="UTC")
     when = {"hour": safe.hour, "zone": safe.zone, "zones": zones.shown(safe.zone), "guess": safe.guess}
     context = {
+        "gate": gate.fields(now=answers.clock()),
         "typed": replace(choices, q=choices.q[: query.MAX_CHARACTERS]),
         "errors": dict.fromkeys(FIELDS, "") | found,
         "consent": subscribers.consent_text(),

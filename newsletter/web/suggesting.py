@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from newsletter import suggestions
-from newsletter.web import answers
+from newsletter.web import answers, clients
 
 FIELD = 400  # characters shown back
 
@@ -20,7 +20,7 @@ def suggest(request: HttpRequest) -> HttpResponse:
     """POST names a paper; one that is here already is shown instead. No CSRF token: see `signup.subscribe`; nothing is mailed."""
     if request.method != "POST":
         return _form(request, {"typed": request.GET.get("paper", "")[:FIELD]})
-    typed, network = request.POST.get("paper", ""), request.META.get("REMOTE_ADDR", "")
+    typed, network = request.POST.get("paper", ""), clients.address_of(request)
     if request.POST.get("website", ""):  # a field that people do not see
         return _form(request, {"thanks": True})
     try:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from newsletter.web import (
     archive,
+    embed,
     feeds,
     health,
     outbox,
@@ -60,6 +61,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("suggest", suggesting.suggest, name="suggest"),
     path("search", reading.found, name="search"),
     path("privacy", reading.privacy, name="privacy"),
+    path("embed", embed.snippet, name="embed"),
+    re_path(rf"^feeds/search\.{_FORM}$", feeds.found, name="search_feed"),
+    re_path(rf"^feeds/own/(?P<feed_id>[A-Za-z0-9_-]{{22}})\.{_FORM}$", feeds.own, name="own_feed"),
     re_path(rf"^feeds/today\.{_FORM}$", feeds.today, name="feed"),
     re_path(rf"^feeds/topics/(?P<slug>[-\w]+)\.{_FORM}$", feeds.topic, name="topic_feed"),
     path("confirm/<str:token>", reader.confirm, name="confirm"),

@@ -120,6 +120,10 @@ def whole() -> dict[str, str]:
         "mail_export": signed("preferences", who.public_id) + "/export", "mail_erase": signed("preferences", who.public_id) + "/erase",
         "leave_erase": f"/u/{who.leave_id}/erase", "tune": f"{signed('tune', copy.public_id)}/{found.public_id}",
         "export": signed("export", who.public_id), "erase": signed("erase", who.public_id), **moving(who),
+        "embed": "/embed?q=robot", "search_rss": "/feeds/search.rss?q=robot", "search_json": "/feeds/search.json?q=robot",
+        "own_atom": f"/feeds/own/{subscribers.renew_feed(who.public_id, now=now())}.atom",
+        "api_papers": "/api/v1/papers", "api_search": "/api/v1/search?q=robot", "api_preview": "/api/v1/preview?q=robot",
+        "api_issue": "/api/v1/issues/1", "api_topic": "/api/v1/topics/robotics", "openapi": "/api/v1/openapi.json",
         "edition": f"/editions/{copy.edition.public_id}", "edition_rss": f"/editions/{copy.edition.public_id}.rss",
     }  # fmt: skip
 

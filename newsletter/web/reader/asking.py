@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from newsletter import subscribers, tasks
-from newsletter.web import answers
+from newsletter.web import answers, clients, errors
 
 
 @csrf_exempt
@@ -21,8 +21,10 @@ def ask(request: HttpRequest) -> HttpResponse:
         return answers.private_page(request, "ask.html", {"typed": "", "error": ""})
     typed = request.POST.get("email", "").replace("\x00", "").strip()[:400]
     try:
-        subscribers.send_preferences_link(typed, network=request.META.get("REMOTE_ADDR", ""), now=answers.clock())
+        subscribers.send_preferences_link(typed, network=clients.address_of(request), now=answers.clock())
     except subscribers.BadAddress as bad:
         return answers.private_page(request, "ask.html", {"typed": typed, "error": str(bad)}, status=422)
+    except subscribers.TooMany as refused:
+        return errors.too_many(request, refused.seconds)
     tasks.ring("send")
     return answers.private_page(request, "linked.html", {"masked": ""})

@@ -8,7 +8,7 @@ from django.urls import reverse
 from newsletter import links, subscribers, tasks
 from newsletter.links import Purpose, Refused
 from newsletter.models import Subscriber, SubscriberStatus
-from newsletter.web import answers
+from newsletter.web import answers, clients, errors
 from newsletter.web.reader.confirming import welcome
 from newsletter.web.reader.guard import is_active, leaving, masked, signed
 
@@ -43,7 +43,10 @@ def mail_preferences(request: HttpRequest, token: str) -> HttpResponse:
     now = answers.clock()
     reader = leaving(token, now)
     if reader is not None and is_active(reader):
-        subscribers.send_preferences_link(reader.address, network="", now=now)
+        try:
+            subscribers.send_preferences_link(reader.address, network=clients.address_of(request), now=now)
+        except subscribers.TooMany as refused:
+            return errors.too_many(request, refused.seconds)
         tasks.ring("send")
     return answers.private_page(request, "linked.html", {"masked": masked(reader)})
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('newsletter', '0017_feedback'),
+        ('newsletter', '0018_pace'),
     ]
 
     operations = [

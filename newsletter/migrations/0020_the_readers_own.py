@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('newsletter', '0018_pace'),
+        ('newsletter', '0019_bylines_and_suggestions'),
     ]
 
     operations = [
