@@ -43,6 +43,7 @@ MISSING = 'html2text is not installed, so the naive design got its text part for
 
 Reader = tuple[mail.Personal, mail.Envelope]
 Make = Callable[[mail.Digest, mail.Personal, mail.Envelope], bytes]
+Finish = Callable[[str, str, str, mail.Envelope], bytes]
 Case = Callable[[int], list[bytes]]  # how many mails -> the last of them at least
 
 
@@ -218,7 +219,9 @@ def per_mail(make: Make, digests: list[mail.Digest], readers: list[Reader]) -> C
     return lambda count: [make(digest, *reader) for digest, reader in islice(following, count)]
 
 
-def naive() -> Make:
+def naive(finish: Finish | None = None) -> Make:
+    """finish: what is done with subject, text, HTML and envelope; nothing given: Django's bytes."""
+    finish = finish or _django
     environment = _templates.html("en")
     frame = environment.loader.get_source(environment, "frame.html")[0]  # type: ignore[union-attr]
     template = environment.from_string(frame.replace(_inline.CONTENT, _WHOLE))
@@ -227,7 +230,7 @@ def naive() -> Make:
     def make(digest: mail.Digest, own: mail.Personal, around: mail.Envelope) -> bytes:
         made = _digest.draft(_digest.fitted(mail.Copy(mail.Plate(digest), own).digest()))
         html = _inline.inline(template.render(_shown(made)))
-        return _django(made.subject, plain(html), html, around)
+        return finish(made.subject, plain(html), html, around)
 
     return make
 
@@ -277,11 +280,15 @@ def _variables(part: str) -> str:
 
 
 def _django(subject: str, text: str, html: str, around: mail.Envelope) -> bytes:
+    return bytes(message(subject, text, html, around).message().as_bytes())
+
+
+def message(subject: str, text: str, html: str, around: mail.Envelope) -> EmailMultiAlternatives:
     headers = {"List-Unsubscribe": f"<{around.unsubscribe_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     headers |= {"Message-ID": around.message_id, "List-Id": str(around.list_id), "Auto-Submitted": "auto-generated"}
     made = EmailMultiAlternatives(subject, text, around.from_header, [around.to], headers=headers)
     made.attach_alternative(html, "text/html")
-    return bytes(made.message().as_bytes())
+    return made
 
 
 def _html2text() -> Callable[[str], str] | None:

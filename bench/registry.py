@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import events, ingest, mail, match, preview, query, search
+from bench import chaos, events, ingest, mail, match, preview, query, search, send
 
 BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
+    "chaos": chaos.measure,
     "events": events.measure,
     "ingest": ingest.measure,
     "mail": mail.measure,
@@ -18,4 +19,5 @@ BENCHES: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "preview": preview.measure,
     "query": query.measure,
     "search": search.measure,
+    "send": send.measure,
 }

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection
 
@@ -25,6 +26,14 @@ def database() -> Iterator[Path | None]:
         finally:
             connection.creation.destroy_test_db(before, verbosity=0)
             connection.settings_dict["TEST"]["NAME"] = usual
+
+
+def url() -> str:
+    """Where another process finds the database that is connected now."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
 def analyzed() -> None:

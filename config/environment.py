@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import re
 import secrets
-from datetime import time
+from datetime import date, time
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _LIMITS = {
     "late_hours": (1, 23, "a digest not sent so many hours after its reader's hour is skipped, and the next day's comes"),
+    "mail_domain_rate": (0, 1_000_000, "mails a minute to one recipient domain; 0 for no limit"),
+    "mail_daily_quota": (0, 1_000_000_000, "mails in any 24 hours; 0 for no limit"),
+    "mail_spread_minutes": (0, 59, "a digest leaves inside its reader's hour"),
     "keep_copies_days": (45, 3660, "that nobody gets a paper twice is read from the copies of the last 45 days"),
     "keep_events_days": (45, 3660, "soft bounces are counted over weeks"),
     "keep_runs_days": (7, 3660, "the desk shows the last week"),
@@ -44,6 +47,11 @@ class Environment(BaseSettings):
     mail_url: str = "file:"
     mail_url_2: str = ""
     mail_detour_minutes: int = Field(default=10, ge=1, le=1440)
+    mail_rate: float = 0
+    mail_domain_rate: int = 0
+    mail_daily_quota: int = 0
+    warm_up: str = ""
+    mail_spread_minutes: int = 20
     public_url: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
@@ -166,13 +174,31 @@ class Environment(BaseSettings):
             raise ValueError("write a number from 1 to 65535, as in 8000")
         return value
 
-    @field_validator("late_hours", "keep_copies_days", "keep_events_days", "keep_runs_days", mode="before")
+    @field_validator(*_LIMITS, mode="before")
     @classmethod
     def _within_limits(cls, value: object, info: ValidationInfo) -> object:
         low, high, why = _LIMITS[info.field_name or ""]
         if not str(value).isdigit() or not low <= int(str(value)) <= high:
             raise ValueError(f"write a whole number from {low} to {high}: {why}")
         return value
+
+    @field_validator("mail_rate", mode="before")
+    @classmethod
+    def _a_rate(cls, value: object) -> object:
+        number = float(str(value)) if re.fullmatch(r"\d{1,5}(?:\.\d{1,3})?", str(value)) else -1.0
+        if number != 0 and not 0.01 <= number <= 10_000:
+            raise ValueError("write mails a second, from 0.01 to 10000, as in 14 or 0.5; 0 for no limit")
+        return value
+
+    @field_validator("warm_up")
+    @classmethod
+    def _on_or_since(cls, value: str) -> str:
+        if value in {"", "0", "1"}:
+            return value.replace("0", "")
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise ValueError("write 1, or the day on which the new domain or provider was first used, as in 2026-11-22") from None
 
     @field_validator("issue_cutoff")
     @classmethod
@@ -183,10 +209,19 @@ class Environment(BaseSettings):
     @model_validator(mode="after")
     def _real_mail_needs_https(self) -> Environment:
         urls = [url for url in (self.mail_url, self.mail_url_2) if url]
-        real = any(not url.startswith("file:") and url != "anymail:test" for url in urls)
-        if real and not self.public_url.startswith("https://"):
+        if any(map(self._is_real, urls)) and not self.public_url.startswith("https://"):
             raise ValueError("PUBLIC_URL: a real MAIL_URL sends links to people, so set PUBLIC_URL to an https address")
         return self
+
+    @model_validator(mode="after")
+    def _files_leave_at_the_hour(self) -> Environment:
+        if "mail_spread_minutes" not in self.model_fields_set and not self._is_real(self.mail_url):
+            self.mail_spread_minutes = 0
+        return self
+
+    @staticmethod
+    def _is_real(url: str) -> bool:
+        return not url.startswith("file:") and url != "anymail:test"
 
     @model_validator(mode="after")
     def _one_sender_is_enough(self) -> Environment:

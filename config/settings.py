@@ -30,6 +30,11 @@ PAPERROUND_DATA = DATA
 MAIL_URL = ENV.mail_url
 MAIL_URL_2 = ENV.mail_url_2
 MAIL_DETOUR_MINUTES = ENV.mail_detour_minutes
+MAIL_RATE = ENV.mail_rate
+MAIL_DOMAIN_RATE = ENV.mail_domain_rate
+MAIL_DAILY_QUOTA = ENV.mail_daily_quota
+WARM_UP = ENV.warm_up
+MAIL_SPREAD = timedelta(minutes=ENV.mail_spread_minutes)
 MAIL_FROM = ENV.mail_from
 SERVICE_FROM = ENV.service_from
 REPLY_TO = ENV.reply_to

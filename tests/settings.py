@@ -17,6 +17,11 @@ os.environ.update(
 for _name in (
     "PUBLIC_URL",
     "MAIL_URL_2",
+    "MAIL_RATE",
+    "MAIL_DOMAIN_RATE",
+    "MAIL_DAILY_QUOTA",
+    "WARM_UP",
+    "MAIL_SPREAD_MINUTES",
     "HOST",
     "PORT",
     "MAIL_FROM",

@@ -83,7 +83,7 @@ def test_each_service_runs_as_a_plain_process_with_its_own_environment(database,
         test = COMPOSE["services"][name]["healthcheck"]["test"]
         assert test[0] == "CMD"
         words = command(test[1:])
-        return subprocess.run(words, env=environment(name), cwd=ROOT, capture_output=True, timeout=60).returncode
+        return subprocess.run(words, env=environment(name), cwd=ROOT, capture_output=True, timeout=150).returncode
 
     def wait(name: str, seconds: float = 60) -> None:
         until = time.monotonic() + seconds

@@ -74,6 +74,13 @@ def test_the_secret_is_made_once_and_kept_for_this_user_alone(tmp_path):
         ("DKIM_DOMAIN", "localhost", "DKIM_DOMAIN"),
         ("SECRET_KEY", "x", "32 random characters"),
         ("WEBHOOK_SECRET", "x", "NAME:PASSWORD"),
+        ("MAIL_RATE", "fast", "from 0.01 to 10000"),
+        ("MAIL_RATE", "0.001", "from 0.01 to 10000"),
+        ("MAIL_RATE", "1e4", "from 0.01 to 10000"),
+        ("MAIL_DOMAIN_RATE", "-1", "a minute to one recipient domain"),
+        ("MAIL_DAILY_QUOTA", "50k", "in any 24 hours"),
+        ("MAIL_SPREAD_MINUTES", "60", "from 0 to 59"),
+        ("WARM_UP", "yes", "as in 2026-11-22"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_a_remedy(monkeypatch, name, value, says):
@@ -93,6 +100,16 @@ def test_real_mail_needs_an_https_address_for_its_links(monkeypatch, mail):
         environment.read()
     monkeypatch.setenv("PUBLIC_URL", "https://papers.example.org/")
     assert environment.read().public_url == "https://papers.example.org"
+
+
+def test_digests_are_spread_where_they_are_really_sent_unless_told_otherwise(monkeypatch):
+    assert environment.read().mail_spread_minutes == 0
+    monkeypatch.setenv("MAIL_SPREAD_MINUTES", "7")
+    assert environment.read().mail_spread_minutes == 7
+    monkeypatch.delenv("MAIL_SPREAD_MINUTES")
+    monkeypatch.setenv("MAIL_URL", "smtp://mail.example.org")
+    monkeypatch.setenv("PUBLIC_URL", "https://papers.example.org")
+    assert environment.read().mail_spread_minutes == 20
 
 
 def test_test_mail_needs_none(monkeypatch):
@@ -130,7 +147,7 @@ def test_a_cut_off_has_a_time_and_a_zone():
 
 def _start(tmp_path, **settings: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "PAPERROUND_DATA": str(tmp_path), **settings}
-    return subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
 
 
 def test_a_wrong_setting_ends_the_start_with_one_sentence(tmp_path):
@@ -162,7 +179,7 @@ def test_a_provider_without_a_webhook_secret_and_example_senders_do_not_start(tm
 
 def test_a_command_before_the_first_migration_says_what_to_do(tmp_path):
     env = {"PATH": os.environ["PATH"], "PAPERROUND_DATA": str(tmp_path)}
-    done = subprocess.run([sys.executable, "manage.py", "send"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "manage.py", "send"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 1 and "manage.py migrate" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -178,6 +195,6 @@ def test_an_https_address_brings_secure_cookies_and_hsts(tmp_path):
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
     )
     assert done.stdout.split() == ["True"] * 4, done.stderr

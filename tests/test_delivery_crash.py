@@ -99,11 +99,20 @@ def test_the_living_are_left_alone_and_time_alone_only_makes_uncertain(data):
 
 
 @pytest.mark.django_db
-def test_a_journal_whose_claim_may_still_be_committing_is_kept_for_one_more_look(data):
+def test_a_journal_whose_claim_may_still_be_committing_is_kept_for_a_minute(data):
     path = journal_of(data)
     assert delivery.recover(now=NOW).journals == 0
+    assert delivery.recover(now=NOW).journals == 0, "two recoveries in one moment are one look"
     claimed(2)
-    assert delivery.recover(now=NOW).pending == 2
+    assert delivery.recover(now=NOW + timedelta(seconds=1)).pending == 2
+    assert not path.exists()
+
+
+@pytest.mark.django_db
+def test_a_journal_whose_claim_never_came_is_removed_a_minute_after_the_first_look(data):
+    path = journal_of(data)
+    looks = [delivery.recover(now=NOW + timedelta(seconds=passed)).journals for passed in (0, 59, 60, 61)]
+    assert looks == [0, 0, 1, 0]
     assert not path.exists()
 
 
@@ -156,7 +165,7 @@ def command(code: str) -> list[str]:
 
 
 def run(environment: dict[str, str], code: str) -> str:
-    done = subprocess.run(command(code), env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command(code), env=environment, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

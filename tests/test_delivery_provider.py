@@ -5,18 +5,19 @@ import ssl
 import threading
 import time
 from datetime import timedelta
+from email.utils import formatdate
 from urllib.parse import quote
 
 import pytest
 import requests
-from delivery_rows import NOW, digests, edition, readers
+from delivery_rows import NOW, digests, edition, readers, service
 from django.core import mail as django_mail
 from urllib3.exceptions import MaxRetryError
 from werkzeug import Response
 
 from newsletter import delivery
 from newsletter.delivery import provider
-from newsletter.models import Delivery
+from newsletter.models import Delivery, Kind
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +77,18 @@ def test_too_many_requests_end_the_run_and_the_time_asked_for_is_kept(api):
     assert delivery.send(now=NOW).stopped == "HTTP 429"
     assert outcome() == ("PENDING", "HTTP 429", 0)
     assert Delivery.objects.get().due_at >= NOW + timedelta(minutes=10)
+
+
+def test_a_retry_after_may_be_a_date_and_closes_the_way_for_all_until_then(api):
+    api.respond_with_response(Response("{}", status=429, headers={"Retry-After": formatdate(time.time() + 1800, usegmt=True)}))
+    digests(readers(1), edition())
+    confirm = service(readers(1, status="PENDING")[0], Kind.CONFIRM, due_at=NOW + timedelta(minutes=1))
+    assert delivery.send(now=NOW).stopped == "HTTP 429"
+    again = delivery.send(now=NOW + timedelta(minutes=29))
+    assert again.stopped.startswith("THROTTLED until 2026-11-22 07:0") and again.sent == 0
+    confirm.refresh_from_db()
+    assert confirm.state == "PENDING" and confirm.attempts == 0
+    assert delivery.send(now=NOW + timedelta(minutes=32)).stopped == "HTTP 429"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """SMTP as servers see it: TLS or no mail, connections kept, shared out and replaced."""
 
+import smtplib
 import ssl
 import subprocess
 
@@ -9,6 +10,7 @@ from delivery_rows import NOW, digests, edition, readers
 from delivery_smtp import smtp_server
 
 from newsletter import checks, delivery
+from newsletter.delivery.line import _path
 from newsletter.models import Delivery
 
 pytestmark = pytest.mark.django_db
@@ -187,3 +189,8 @@ def test_an_option_that_cannot_be_does_not_start(settings, query):
     settings.MAIL_URL = f"smtp://mail.example.org?{query}"
     [error] = checks.mail_url_names_a_transport(None)
     assert error.msg.startswith("MAIL_URL: ")
+
+
+@pytest.mark.parametrize("local", ["ann", "ann.b+c", "ann..b", '"ann b"', ".ann", "a'b"])
+def test_the_envelope_takes_an_address_as_smtplib_would(local):
+    assert _path(f"{local}@example.org") == smtplib.quoteaddr(f"{local}@example.org")

@@ -3,10 +3,12 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from issue_rows import DAY, MONDAY, paper, reader
 
 from newsletter import editions, issues
-from newsletter.models import Delivery
+from newsletter.models import Candidate, Delivery, Paper
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -75,3 +77,36 @@ def test_the_date_of_a_copy_is_its_slots_not_the_servers():
     copy = Delivery.objects.get()
     assert copy.slot_on == date(2026, 11, 17) and copy.due_at.date() == date(2026, 11, 16)
     assert "Tuesday, 17 November 2026" in editions.write(copy, as_of=copy.due_at).text
+
+
+def test_rows_kept_for_a_run_follow_what_is_hidden_at_once_and_an_edit_within_ten_seconds():
+    reader("robot")
+    [copy] = _day(0, "A robot learns to fold", "A robot learns to iron")
+    noon, kept = MONDAY + SEVEN, editions.Kept()
+
+    def shown(seconds):
+        made = editions.copies_of([copy], as_of=noon + timedelta(seconds=seconds), kept=kept)[copy.pk]
+        return [(pick.card.title.split()[-1], pick.card.summary) for pick in made.digest().picks]
+
+    assert sorted(shown(0)) == [("fold", ""), ("iron", "")]
+    [iron] = Candidate.objects.filter(paper__title__endswith="iron")
+    Candidate.objects.filter(pk=iron.pk).update(hidden_at=noon + timedelta(seconds=2))
+    Candidate.objects.exclude(pk=iron.pk).update(summary_edit="It folds.")
+    assert sorted(shown(1)) == [("fold", ""), ("iron", "")]
+    assert shown(2) == [("fold", "")]
+    assert shown(10) == [("fold", "It folds.")]
+    Paper.objects.update(withdrawn_at=noon)
+    assert editions.copies_of([copy], as_of=noon + timedelta(seconds=11), kept=kept) == {copy.pk: None}
+
+
+def test_batches_of_a_run_read_a_paper_once():
+    reader("robot")
+    [copy] = _day(0, "A robot learns to fold")
+    kept, counts = editions.Kept(), []
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            editions.copies_of([copy], as_of=MONDAY + SEVEN, kept=kept)
+        counts.append(len(queries))
+        assert any("newsletter_edition" in query["sql"] for query in queries) is (len(counts) == 1)
+    seen = 3 if connection.vendor == "sqlite" else 1  # PostgreSQL is asked for the last two past Django's cursor
+    assert counts[1] == counts[2] == seen, "the reader, the interests, what is hidden"

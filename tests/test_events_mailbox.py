@@ -228,7 +228,7 @@ def test_a_wrong_setting_of_feedback_does_not_start(tmp_path, setting, value, sa
     env = {"PATH": os.environ["PATH"], "PAPERROUND_DATA": str(tmp_path), "PUBLIC_URL": "https://papers.example.net"}
     env |= {"WEBHOOK_SECRET": "name:word", setting: value}
     command = [sys.executable, "manage.py", "check"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 1 and said in done.stderr
 
 

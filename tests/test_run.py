@@ -450,7 +450,7 @@ def tools(checkout: Path, **programs: str) -> str:
 
 def run_script(checkout: Path, name: str, *arguments: str, path: str) -> subprocess.CompletedProcess[str]:
     command = [checkout / "bin" / name, *arguments]
-    return subprocess.run(command, env={"PATH": path}, cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env={"PATH": path}, cwd="/", capture_output=True, text=True, timeout=150, check=False)
 
 
 def install(checkout: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

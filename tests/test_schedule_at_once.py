@@ -104,7 +104,7 @@ def test_two_scheduler_processes_at_once_plan_once(environment):
     for process in both:
         process.stdin.write("\n")
         process.stdin.flush()
-    prepared = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+    prepared = [json.loads(process.communicate(timeout=150)[0]) for process in both]
     assert sorted(prepared) == [0, READERS]
     assert json.loads(run(environment, LOOK)) == [READERS, 1, 2, 0, READERS, 0]
 

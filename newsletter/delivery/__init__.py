@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import time
 from collections import Counter
@@ -20,22 +21,27 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from newsletter.delivery import ledger
+from newsletter.delivery import alarm, doubts, ledger
+from newsletter.delivery.brake import Brake, Leave
 from newsletter.delivery.detour import Way, down_since
-from newsletter.delivery.journal import DeadJournal, Journal, take
+from newsletter.delivery.journal import CannotWrite, DeadJournal, Journal, take
 from newsletter.delivery.ledger import Outcome
 from newsletter.delivery.outbox import Outbox
+from newsletter.delivery.pace import Permit
 from newsletter.delivery.provider import Provider
 from newsletter.delivery.retention import prune, prune_runs
 from newsletter.delivery.slices import Slice
 from newsletter.delivery.smtp import Smtp
 from newsletter.delivery.transport import Configuration, Transport
-from newsletter.models import DeliveryState
+from newsletter.editions import Kept
+from newsletter.models import DeliveryState, Lane
 
 __all__ = [
     "Configuration",
     "RecoverReport",
     "SendReport",
+    "alarm",
+    "doubts",
     "down_since",
     "prune",
     "prune_runs",
@@ -47,13 +53,14 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _SETTLE_WAITS_S = (0.2, 1.0, 3.0, 10.0, 20.0)
+_SECOND_LOOK = timedelta(seconds=60)  # a dead sender's claim commits long before; recoveries may come in one moment
 
 
 @dataclass
 class SendReport:
     """Rows by what came of them. waiting: PENDING again. files: of an outbox. stopped: why the run ended early, or "".
 
-    second: of those sent, by MAIL_URL_2.
+    second: of those sent, by MAIL_URL_2. digests_wait: why no digest leaves for now, or "".
     """
 
     sent: int = 0
@@ -64,6 +71,7 @@ class SendReport:
     files: list[str] = field(default_factory=list)
     stopped: str = ""
     second: int = 0
+    digests_wait: str = ""
 
     def add(self, part: Slice, *, second: bool = False) -> None:
         counts = Counter(outcome.state for outcome in part.outcomes.values())
@@ -96,35 +104,51 @@ def send(
 
     limit: rows claimed at most. seconds: no slice is begun later than that. clock: monotonic seconds; what it counts is
     added to `now`. Safe to run twice and in several processes at once: a row belongs to one of them. A transport that
-    cannot work is no exception: `stopped` says what to do, and the rows wait.
+    cannot work, or a full disk, is no exception: `stopped` says what to do, and the rows wait.
     """
     report = SendReport()
+    alarm.watch(now=now)
     try:
         way = Way(transport_of, now=now)
-    except Configuration as error:
+        journal = Journal.open(_journals(), f"{os.getpid()}-{secrets.token_hex(6)}")
+    except (Configuration, CannotWrite) as error:
         logger.error("nothing is sent: %s", error.reason)
         report.stopped = error.reason
         return report
-    journal = Journal.open(_journals(), f"{os.getpid()}-{secrets.token_hex(6)}")
-    settled, started_s, claimed = False, clock(), 0
+    brake = _brake(way, clock)
+    settled, started_s, claimed, course = False, clock(), 0, _Course(clock, journal)
     try:
         while limit is None or claimed < limit:
             elapsed_s = clock() - started_s
             if seconds is not None and elapsed_s >= seconds:
                 break
+            at = now + timedelta(seconds=elapsed_s)
             size = ledger.SLICE if limit is None else min(ledger.SLICE, limit - claimed)
-            part = _claimed(size, now + timedelta(seconds=elapsed_s), clock, journal, way.transport)
+            leave = brake.leave(size, at=at, seconds=None if seconds is None else seconds - elapsed_s)
+            report.digests_wait, report.stopped = leave.waits, leave.closed
+            if leave.permit is None:
+                break
+            part = course.claimed(leave, leave.permit, now + timedelta(seconds=clock() - started_s), way.transport)
             if not part.rows:
+                if course.anew():
+                    continue
                 break
             claimed += len(part.rows)
+            collided = part.leave_out(brake.too_many(len(part.rows), part.now())) if leave.digests else 0
             _send(part, journal)
             report.add(part, second=way.second)
+            if part.closed_until:
+                brake.close_until(part.closed_until)
             if way.turned(part, at=part.now()):
-                report.stopped = ""
+                report.stopped, brake = "", _brake(way, clock)
                 continue
-            if report.stopped or not _moved(part):
+            if report.stopped or not (_moved(part) or collided):
                 break
+            if collided:
+                time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (not a secret: so that two who collided do not again)
         settled = True
+    except CannotWrite as error:  # of the line before a claim, so nothing was claimed
+        report.stopped, settled = error.reason, True
     finally:
         journal.close(keep=not settled)
         way.close()
@@ -133,12 +157,41 @@ def send(
     return report
 
 
-def _claimed(size: int, at: datetime, clock: Callable[[], float], journal: Journal, transport: Transport) -> Slice:
-    token = secrets.token_hex(16)
-    journal.slice(token)
-    claimed_s = clock()
-    ids = ledger.claim(token=token, limit=size, at=at)
-    return Slice(token, ledger.load(ids) if ids else [], at, claimed_s, clock, journal, transport)
+@dataclass
+class _Course:
+    """What a run carries from slice to slice. beyond: the last digest it claimed."""
+
+    clock: Callable[[], float]
+    journal: Journal
+    kept: Kept = field(default_factory=Kept)
+    beyond: ledger.Place | None = None
+
+    def claimed(self, leave: Leave, permit: Permit, at: datetime, transport: Transport) -> Slice:
+        token, claimed_s = secrets.token_hex(16), self.clock()
+        try:
+            self.journal.slice(token)
+            ids = ledger.claim(token=token, limit=permit.size, at=at, beyond=self.beyond, digests=leave.digests)
+        except BaseException:
+            permit.close()
+            raise
+        if not ids:
+            permit.close()
+        rows = ledger.load(ids) if ids else []
+        part = Slice(token, rows, at, claimed_s, self.clock, self.journal, transport, kept=self.kept, permit=permit)
+        digests = [row for row in part.rows if row.lane == Lane.DIGEST]
+        if digests:
+            self.beyond = digests[-1].due_at, digests[-1].pk
+        return part
+
+    def anew(self) -> bool:
+        """From the beginning, for what came back behind this run; False when it was looked for there already."""
+        again, self.beyond = self.beyond is not None, None
+        return again
+
+
+def _brake(way: Way, clock: Callable[[], float]) -> Brake:
+    url = settings.MAIL_URL_2 if way.second else settings.MAIL_URL
+    return Brake(url, at_once=getattr(way.transport, "at_once", 1), clock=clock)
 
 
 def _send(part: Slice, journal: Journal) -> None:
@@ -149,7 +202,10 @@ def _send(part: Slice, journal: Journal) -> None:
         part.stopped = f"DATABASE {type(error).__name__}"
     finally:
         _settle(part)
-        journal.settled(part.token)
+        try:
+            journal.settled(part.token)
+        except CannotWrite as error:  # the ledger has it: a recovery finds nothing left to do
+            part.stopped = error.reason
 
 
 def _settle(part: Slice) -> None:
@@ -201,10 +257,10 @@ def _settled_dead(dead: DeadJournal, report: RecoverReport, *, now: datetime) ->
         report.failed += counts.get(DeliveryState.FAILED, 0)
         report.uncertain += counts.get(DeliveryState.UNCERTAIN, 0)
         report.pending += counts.get(DeliveryState.PENDING, 0)
-    if found or dead.looked or not dead.slices or not dead.same_boot:
+    if found or not dead.slices or not dead.same_boot:
         return True
-    dead.look_again()
-    return False
+    dead.look_again(now)
+    return dead.looked_at is not None and now - dead.looked_at >= _SECOND_LOOK
 
 
 def transport_of(url: str) -> Transport:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -161,7 +162,15 @@ def _never_sent(error: requests.ConnectionError) -> bool:
 
 
 def _retry_after_s(response: Any) -> float | None:
+    """Seconds, or a date (RFC 9110, 10.2.3), which counts from the answer's own Date: whose clock is right does not matter."""
     try:
-        return min(max(0.0, float(response.headers["retry-after"])), _LONGEST_WAIT_S)
-    except (AttributeError, KeyError, ValueError):
+        asked = response.headers["retry-after"].strip()
+        wait_s = float(asked) if not asked[:1].isalpha() else _seconds_between(response.headers["date"], asked)
+    except (AttributeError, KeyError, ValueError, TypeError):
         return None
+    return min(max(0.0, wait_s), _LONGEST_WAIT_S)
+
+
+def _seconds_between(said: str, until: str) -> float:
+    """Raises ValueError or TypeError for what is no date."""
+    return (parsedate_to_datetime(until) - parsedate_to_datetime(said)).total_seconds()

@@ -23,12 +23,17 @@ DIGESTS = {Kind.DIGEST, Kind.TEST}
 Content: TypeAlias = mail.Message | mail.Copy
 
 
-def write(rows: Sequence[Delivery], *, as_of: datetime) -> dict[int, Content | Exception | None]:
-    """Delivery id -> what it says, None for a copy left empty, or what went wrong. One broken row spoils no other."""
+def write(
+    rows: Sequence[Delivery], *, as_of: datetime, kept: editions.Kept | None = None
+) -> dict[int, Content | Exception | None]:
+    """Delivery id -> what it says, None for a copy left empty, or what went wrong. One broken row spoils no other.
+
+    kept: the run's own, for what its slices have in common.
+    """
     digests = [row for row in rows if row.kind in DIGESTS]
     written: dict[int, Content | Exception | None] = {}
     try:
-        written |= editions.copies_of(digests, as_of=as_of) if digests else {}
+        written |= editions.copies_of(digests, as_of=as_of, kept=kept) if digests else {}
     except Exception:
         logger.exception("digests of a slice could not be written together; trying one by one")
     for row in rows:

@@ -5,13 +5,14 @@ One file a run, in PAPERROUND_DATA/journals, held by `flock`, headed by the boot
     ["begin", delivery id]            just before DATA or the provider's request
     ["done", delivery id, {...}]      the outcome, after the reply
     ["settled", token]                the ledger has it all
-    ["looked"]                        a recovery found no row of the last slice: its claim may still be committing
+    ["looked", time]                  a recovery found no row of the last slice: its claim may still be committing
 No fsync: the page cache outlives the process, and a machine that went down has another boot id. A lock survives
 fork, so a journal is opened by the process that sends and closed before it can fork again.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,20 @@ def boot_id() -> str:
         return f"minute-{(time.time() - time.monotonic()) // 60:.0f}"
 
 
+class CannotWrite(Exception):
+    """The journal takes no line, as on a full disk. `reason` is the remedy, one sentence."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        why = error.strerror or type(error).__name__
+        self.reason = f"PAPERROUND_DATA: cannot write in {folder} ({why}); make room there, and what is due leaves by itself"
+        super().__init__(self.reason)
+
+
 class Journal:
-    """The living side: what the owner appends. Every line is one write, so a killed owner leaves whole lines."""
+    """The living side: what the owner appends. Every line is one write, so a killed owner leaves whole lines.
+
+    Raises CannotWrite when a line could not be written whole; what it announced must not happen then.
+    """
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
@@ -45,17 +59,18 @@ class Journal:
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Journal:
-        """A new journal, locked. Raises OSError when the folder cannot be written: then nothing may be claimed."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """A new journal, locked. Raises CannotWrite when the folder cannot be written: then nothing may be claimed."""
         path = folder / f"{name}.journal"
-        while True:
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink:
-                break
-            os.close(descriptor)  # a recovery took the empty file for a dead one in between, and removed it
-        journal = cls(descriptor, path)
-        journal._append(["boot", boot_id()])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            journal = cls(_opened(path), path)
+        except OSError as error:
+            raise CannotWrite(folder, error) from error
+        try:
+            journal._append(["boot", boot_id()])
+        except CannotWrite:
+            journal.close(keep=False)
+            raise
         return journal
 
     def slice(self, token: str) -> None:
@@ -77,7 +92,24 @@ class Journal:
         os.close(self._descriptor)
 
     def _append(self, line: list[Any]) -> None:
-        os.write(self._descriptor, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        try:
+            written = os.write(self._descriptor, data)
+            if written != len(data):  # the last bytes of a disk: the next write has the reason
+                written += os.write(self._descriptor, data[written:])
+            if written != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise CannotWrite(self.path.parent, error) from error
+
+
+def _opened(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # a recovery took the empty file for a dead one in between, and removed it
 
 
 @dataclass(slots=True)
@@ -95,13 +127,15 @@ class DeadJournal:
 
     same_boot: bool
     slices: list[DeadSlice]
-    looked: bool
+    looked_at: datetime | None
     _descriptor: int
     _path: Path
 
-    def look_again(self) -> None:
-        """Keeps the file for the next recovery."""
-        os.write(self._descriptor, b'["looked"]\n')
+    def look_again(self, now: datetime) -> None:
+        """Keeps the file for a later recovery. On a full disk the first look is forgotten, and the file kept all the same."""
+        if self.looked_at is None:
+            with suppress(OSError):
+                os.write(self._descriptor, json.dumps(["looked", now.isoformat()]).encode() + b"\n")
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -130,7 +164,12 @@ def _locked(descriptor: int, path: Path) -> DeadJournal | None:
         return None
     lines = list(_lines(path.read_bytes()))
     boot = next((line[1] for line in lines if line[0] == "boot"), "")
-    return DeadJournal(boot == boot_id(), _unsettled(lines), ["looked"] in lines, descriptor, path)
+    return DeadJournal(boot == boot_id(), _unsettled(lines), _looked_at(lines), descriptor, path)
+
+
+def _looked_at(lines: list[list[Any]]) -> datetime | None:
+    times = [line[1] for line in lines if line[0] == "looked" and len(line) == 2]
+    return datetime.fromisoformat(times[0]) if times else None
 
 
 def _lines(data: bytes) -> Iterator[list[Any]]:

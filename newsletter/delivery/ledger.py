@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Model, Value, When
 
 from newsletter import subscribers
-from newsletter.models import Delivery, DeliveryState, Issue, Kind, Subscriber, Suppression
+from newsletter.models import Delivery, DeliveryState, Issue, Kind, Lane, Subscriber, Suppression
 
 SLICE = 64
 LEASE = timedelta(seconds=60)
+_OF_A_DIGEST = (
+    *("public_id", "leave_id", "address", "address_key", "zone", "locale", "card_length", "text_only"),
+    *("status", "paused_until", "confirmed_at"),
+)  # what is asked of a reader before and while a digest is written; half of the row
+_NO_DIGESTS = "AND (d.kind <> 'DIGEST' OR d.late_at <= %s)"
 SWEEP_AFTER = timedelta(minutes=15)
 
 
@@ -47,34 +53,76 @@ class Outcome:
         )
 
 
-def claim(*, token: str, limit: int, at: datetime) -> list[int]:
+Place: TypeAlias = tuple[datetime, int]  # due_at and id of a digest
+
+
+def claim(*, token: str, limit: int, at: datetime, beyond: Place | None = None, digests: bool = True) -> list[int]:
     """Gives at most `limit` due rows to this token, in the order (lane, due_at, id); durable on return.
 
+    digests False: of the digests only those past their late window, which are to be cancelled.
+
     One conditional UPDATE: two processes never get the same row, and on PostgreSQL they do not wait for each other.
-    A digest whose window has a held issue stays where it is until its late window is over.
+    A digest whose window has a held issue stays where it is until its late window is over. beyond: where this process
+    stopped, so that it need not pass again what it has sent; digests behind it are not claimed, service mails always are.
     """
-    delivery, issue, quote = Delivery._meta.db_table, Issue._meta.db_table, connection.ops.quote_name
-    skip_locked = "FOR UPDATE OF d SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
-    # 'PENDING' is written out because SQLite uses a partial index only for a literal. The array keeps PostgreSQL from
-    # running the inner select, and so the limit, more than once.
-    inner = f"""
-        SELECT d.id FROM {quote(delivery)} d
-        WHERE d.state = 'PENDING' AND d.due_at <= %s AND NOT (d.kind = 'DIGEST' AND d.late_at > %s AND EXISTS (
-            SELECT 1 FROM {quote(issue)} i WHERE i.held_at IS NOT NULL AND i.number > d.{quote("after")} AND i.number <= d.upto))
-        ORDER BY d.lane, d.due_at, d.id LIMIT %s {skip_locked}"""  # noqa: S608 (names of our own tables)
-    chosen = f"= ANY(ARRAY({inner}))" if connection.vendor == "postgresql" else f"IN ({inner})"
-    statement = f"""
-        UPDATE {quote(delivery)} SET state = 'SENDING', claim_token = %s, claimed_at = %s, as_of = %s
-        WHERE state = 'PENDING' AND id {chosen} RETURNING id"""  # noqa: S608
     now = connection.ops.adapt_datetimefield_value(at)
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(statement, [token, now, now, now, now, limit])
+    chosen, values = _chosen(now, limit, beyond, digests=digests)
+    # 'PENDING' is written out because SQLite uses a partial index only for a literal.
+    statement = f"""
+        UPDATE {_quoted(Delivery)} SET state = 'SENDING', claim_token = %s, claimed_at = %s, as_of = %s
+        WHERE state = 'PENDING' AND id {chosen} RETURNING id"""  # noqa: S608 (names of our own tables)
+    with _durably(), connection.cursor() as cursor:
+        cursor.execute(statement, [token, now, now, *values])
         return [row[0] for row in cursor.fetchall()]
+
+
+def _chosen(now: Any, limit: int, beyond: Place | None, *, digests: bool) -> tuple[str, list[Any]]:
+    """The condition on id. An array keeps PostgreSQL from running the inner select, and so the limit, more than once.
+
+    On PostgreSQL the index keeps what was sent until no snapshot sees it any more, so without `beyond` a claim passes
+    all of that. SQLite's forgets at once.
+    """
+    some, its = ("", []) if digests else (_NO_DIGESTS, [now])
+    if connection.vendor != "postgresql":
+        return f"IN ({_due(some, '')})", [now, now, *its, limit]
+    lock = "FOR UPDATE OF d SKIP LOCKED"
+    if beyond is None:
+        return f"= ANY(ARRAY({_due(some, lock)}))", [now, now, *its, limit]
+    service = _due(f"AND d.lane = {int(Lane.SERVICE)}", lock)
+    further = _due(f"AND d.lane = {int(Lane.DIGEST)} AND (d.due_at, d.id) > (%s, %s) {some}", lock)
+    values = [now, now, limit, now, now, *beyond, *its, limit, limit]
+    return f"= ANY((ARRAY({service}) || ARRAY({further}))[:%s])", values
+
+
+def _due(more: str, lock: str) -> str:
+    """Ids of due rows that no hold keeps back, in order. Parameters: now, now, those of `more`, the limit."""
+    after = connection.ops.quote_name("after")
+    return f"""
+        SELECT d.id FROM {_quoted(Delivery)} d
+        WHERE d.state = 'PENDING' AND d.due_at <= %s AND NOT (d.kind = 'DIGEST' AND d.late_at > %s AND EXISTS (
+            SELECT 1 FROM {_quoted(Issue)} i WHERE i.held_at IS NOT NULL AND i.number > d.{after} AND i.number <= d.upto))
+        {more} ORDER BY d.lane, d.due_at, d.id LIMIT %s {lock}"""  # noqa: S608 (names of our own tables)
+
+
+def _quoted(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _durably() -> AbstractContextManager[None]:
+    """A statement outside a transaction commits by itself; inside of one this raises, as a claim must never be undone."""
+    return nullcontext() if connection.get_autocommit() else transaction.atomic(durable=True)
+
+
+def waiting(*, at: datetime, digests: bool) -> bool:
+    """Whether a claim would find anything, but for holds."""
+    due = Delivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=at)
+    return (due if digests else due.exclude(kind=Kind.DIGEST, late_at__gt=at)).exists()
 
 
 def load(ids: Collection[int]) -> list[Delivery]:
     """The claimed rows, service lane first; `read` brings their readers."""
-    return list(Delivery.objects.filter(pk__in=ids).order_by("lane", "due_at", "pk"))
+    rows = Delivery.objects.filter(pk__in=ids).defer("claim_token", "claimed_at", "settled_at", "created_at", "provider_id")
+    return sorted(rows, key=lambda row: (row.lane, row.due_at, row.pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +141,23 @@ class Reading:
 
 
 def read(rows: Sequence[Delivery]) -> Reading:
-    """Three statements, whatever the number of rows; each row gets its reader as read. An erased one is None."""
-    found = Subscriber.objects.in_bulk({row.subscriber_id for row in rows if row.subscriber_id})
+    """Two statements, whatever the number of rows; each row gets its reader as read. An erased one is None."""
+    digests = all(row.kind == Kind.DIGEST for row in rows)
+    readers = Subscriber.objects.only(*_OF_A_DIGEST) if digests else Subscriber.objects.all()
+    found = readers.in_bulk({row.subscriber_id for row in rows if row.subscriber_id})
     for row in rows:
         row.subscriber = found.get(row.subscriber_id or 0)
-    keys = {address_key(row) for row in rows}
+    keys = {address_key(row) for row in rows} - {""}
     reasons: dict[str, set[str]] = defaultdict(set)
-    for key, reason in Suppression.objects.filter(address_key__in=keys - {""}).values_list("address_key", "reason"):
-        reasons[key].add(reason)
-    return Reading(reasons, list(Issue.objects.filter(held_at__isnull=False).values_list("number", flat=True)))
+    held = Issue.objects.filter(held_at__isnull=False).values_list(Value(""), Value(""), "number")
+    barred = Suppression.objects.filter(address_key__in=keys).values_list("address_key", "reason", Value(0))
+    numbers = []
+    for key, reason, number in barred.union(held, all=True) if keys else held:
+        if key:
+            reasons[key].add(reason)
+        else:
+            numbers.append(number)
+    return Reading(reasons, numbers)
 
 
 def address_key(row: Delivery) -> str:
@@ -120,7 +176,7 @@ def settle(token: str, outcomes: Mapping[int, Outcome], *, at: datetime) -> None
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for delivery_id, outcome in outcomes.items():
         groups[outcome.state, outcome.reason, outcome.due_at, outcome.tried].append(delivery_id)
-    with transaction.atomic():
+    with transaction.atomic() if len(groups) > 1 else nullcontext():
         for ids in groups.values():
             outcome = outcomes[ids[0]]
             held = [DeliveryState.SENDING, *([DeliveryState.UNCERTAIN] if outcome.state == DeliveryState.SENT else [])]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from newsletter.delivery.transport import Accepted, Configuration, Mail, Permanent, Transient, Uncertain, Unreachable
 
+_PLAIN = re.compile(r"[A-Za-z0-9_%+=-]+(?:\.[A-Za-z0-9_%+=-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -73,12 +75,12 @@ class Line:
         return self._addressed(sender, recipient)
 
     def _address(self, connection: smtplib.SMTP, sender: str, recipient: str) -> smtplib.SMTP:
-        code, text = connection.mail(sender)
+        code, text = connection.docmd(f"MAIL FROM:{_path(sender)}")
         if code >= 500 and code != 552:
             self._reset(code)
             raise Configuration(f"The mail server does not take the sender of MAIL_FROM ({_reason(code, text)}); check the two")
         self._check(code, text)
-        self._check(*connection.rcpt(recipient))
+        self._check(*connection.docmd(f"RCPT TO:{_path(recipient)}"))
         return connection
 
     def _data(self, connection: smtplib.SMTP, wire: bytes) -> Accepted:
@@ -161,6 +163,11 @@ def _ascii(address: str) -> str:
         return f"{local}@{domain.encode('idna').decode('ascii')}"
     except UnicodeError:
         raise Permanent("SMTPUTF8") from None
+
+
+def _path(address: str) -> str:
+    """The address in angle brackets; smtplib's way, which parses every one anew, only where it makes a difference."""
+    return f"<{address}>" if _PLAIN.fullmatch(address) else smtplib.quoteaddr(address)
 
 
 def _reason(code: int, text: bytes) -> str:

@@ -12,18 +12,23 @@ class Outbox:
     """Files named like 20261122-063005_<public id>.eml, whole or not there at all."""
 
     signs = together = False
+    at_once = 1
 
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Configuration(f"MAIL_URL: cannot write in {folder} ({error.strerror}); name a folder that can be") from None
+            raise _unwritable(folder, error) from None
         self._folder = folder
 
     def send(self, mail: Mail, begin: Callable[[], None]) -> Accepted:
         path = self._folder / f"{mail.as_of:%Y%m%d-%H%M%S}_{mail.ref}.eml"
         part = path.with_suffix(".part")
-        part.write_bytes(mail.wire)
+        try:
+            part.write_bytes(mail.wire)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise _unwritable(self._folder, error) from error
         try:
             begin()
         except BaseException:
@@ -37,3 +42,7 @@ class Outbox:
 
     def close(self) -> None:
         """Nothing is open between two mails."""
+
+
+def _unwritable(folder: Path, error: OSError) -> Configuration:
+    return Configuration(f"MAIL_URL: cannot write in {folder} ({error.strerror}); make room there or name another folder")

@@ -18,6 +18,7 @@ from django.core.mail import get_connection
 
 from newsletter.delivery import answers
 from newsletter.delivery.batches import Sheet, Ways, batches, message_of
+from newsletter.delivery.ledger import SLICE
 from newsletter.delivery.transport import Accepted, Begin, Configuration, Done, Mail, Permanent, Result
 
 TIMEOUT_S = 30.0  # for connecting and for each answer; requests' own default is for ever
@@ -92,6 +93,7 @@ class Provider:
         known = _known(self._name)
         self._ways = known.ways
         self.together = self._ways.batch > 1
+        self.at_once = min(self._ways.batch, SLICE)
         try:
             self._connection = get_connection(known.backend, **_arguments(self._name, known, options))
         except AnymailImproperlyInstalled as error:

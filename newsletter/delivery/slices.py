@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError
 
-from newsletter import mail, subscribers
-from newsletter.delivery import copies, ledger
-from newsletter.delivery.journal import Journal
+from newsletter import editions, mail, subscribers
+from newsletter.delivery import copies, domains, ledger
+from newsletter.delivery.journal import CannotWrite, Journal
 from newsletter.delivery.ledger import LEASE, Outcome, Reading
+from newsletter.delivery.pace import Away, Permit
 from newsletter.delivery.transport import (
     Accepted,
     Configuration,
@@ -50,7 +51,11 @@ class _LeaseOver(Exception):
 
 @dataclass
 class Slice:
-    """claimed_s: the reading of `clock` (seconds, monotonic) taken before the claim, when it was `as_of`."""
+    """claimed_s: the reading of `clock` (seconds, monotonic) taken before the claim, when it was `as_of`.
+
+    kept: the rows that the slices of a run have in common. permit: what of it may begin, and when. closed_until: the
+    other side asked for patience until then.
+    """
 
     token: str
     rows: list[Delivery]
@@ -59,13 +64,17 @@ class Slice:
     clock: Callable[[], float]
     journal: Journal
     transport: Transport
+    kept: editions.Kept = field(default_factory=editions.Kept)
+    permit: Permit = field(default_factory=lambda: Permit(ledger.SLICE))
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     stopped: str = ""
     down: bool = False
+    closed_until: datetime | None = None
     _begun: set[int] = field(default_factory=set)
     _reading: Reading = field(default_factory=lambda: Reading({}, []))
     _read_s: float = 0.0
+    _sorted_s: float = 0.0
 
     def send(self) -> None:
         """Sends what may leave. Afterwards, also after an exception, `outcomes` names every row.
@@ -75,6 +84,7 @@ class Slice:
         """
         try:
             self._read()
+            self._sort_domains()
             if self.transport.together:
                 self._transmit_together()
             else:
@@ -85,19 +95,34 @@ class Slice:
         except _LeaseOver:
             logger.warning("a slice outlived its lease of %s; the rest goes back", LEASE)
         finally:
+            self.permit.close()
             for row in self.rows:
                 self.outcomes.setdefault(row.pk, _in_flight() if row.pk in self._begun else _UNTOUCHED)
+
+    def leave_out(self, number: int) -> int:
+        """So many digests of the claim, where it has them, go back as they were."""
+        last = [row.pk for row in self.rows if row.kind == Kind.DIGEST][-number:] if number else []
+        self.outcomes |= dict.fromkeys(last, _UNTOUCHED)
+        return len(last)
 
     def now(self) -> datetime:
         return self.as_of + timedelta(seconds=self.clock() - self.claimed_s)
 
     def _read(self) -> None:
         self._read_s = self.clock()
-        self._reading = ledger.read(self.rows)
+        self._reading = ledger.read([row for row in self.rows if row.pk not in self.outcomes])
+
+    def _sort_domains(self) -> None:
+        """Copies of recipient domains over their rate go back with a time of their own; without Redis all digests do."""
+        self._sorted_s = self.clock()
+        try:
+            self.outcomes |= domains.over(self.rows, at=self.now())
+        except Away:
+            self.outcomes |= {row.pk: _UNTOUCHED for row in self.rows if row.kind == Kind.DIGEST}
 
     def _written(self) -> Iterator[tuple[Delivery, Mail]]:
-        wanted = [row for row in self.rows if self._keep(row, self._refused(row))]
-        messages = copies.write(wanted, as_of=self.as_of)
+        wanted = [row for row in self.rows if row.pk not in self.outcomes and self._keep(row, self._refused(row))]
+        messages = copies.write(wanted, as_of=self.as_of, kept=self.kept)
         for row in wanted:
             message = messages[row.pk]
             try:
@@ -119,6 +144,8 @@ class Slice:
     def _refused(self, row: Delivery) -> Outcome | None:
         """Why this row may not leave, by the last reading; None when it may."""
         now = self.now()
+        if row.kind == Kind.DIGEST and domains.stale(self.clock() - self._sorted_s):
+            return Outcome(state=DeliveryState.PENDING, reason=domains.OVER)
         late = row.late_at is not None and now >= row.late_at
         if row.kind == Kind.DIGEST and self._reading.holds(row):
             return Outcome(state=DeliveryState.CANCELLED if late else DeliveryState.PENDING, reason="HELD")
@@ -131,14 +158,25 @@ class Slice:
         return Outcome(state=DeliveryState.CANCELLED, reason=reason) if reason else None
 
     def _begin(self, row: Delivery) -> None:
-        """The gate of every mail: inside the lease, with a reading not over 1 s old, and in the journal."""
-        if self.clock() - self.claimed_s >= LEASE.total_seconds():
-            raise _LeaseOver
-        if self.clock() - self._read_s > _FRESH_S:
-            self._read()
-        if refused := self._refused(row):
-            raise _Unwanted(refused)
-        self.journal.begin(row.pk)
+        """The gate of every mail: at its time, inside the lease, with a reading not over 1 s old, and in the journal."""
+        while True:
+            try:
+                self.permit.rest(patient=row.kind == Kind.DIGEST)
+            except Away:
+                raise _Unwanted(_UNTOUCHED) from None
+            if self.clock() - self.claimed_s >= LEASE.total_seconds():
+                raise _LeaseOver
+            if self.clock() - self._read_s > _FRESH_S:
+                self._read()
+            if refused := self._refused(row):
+                raise _Unwanted(refused)
+            if self.permit.use():
+                break
+        try:
+            self.journal.begin(row.pk)
+        except CannotWrite as error:
+            self.stopped = error.reason
+            raise _Unwanted(_UNTOUCHED) from error
         self._begun.add(row.pk)
 
     def _transmit(self, row: Delivery, finished: Mail) -> None:
@@ -188,12 +226,19 @@ class Slice:
                 outcome = self._meaning(row, result)
         self.outcomes[row.pk] = outcome
         if row.pk in self._begun:
-            self.journal.done(row.pk, outcome.plain())
+            try:
+                self.journal.done(row.pk, outcome.plain())
+            except CannotWrite as error:  # the ledger will have it, unless this process dies before
+                self.stopped = error.reason
 
     def _meaning(self, row: Delivery, error: Exception) -> Outcome:
         match error:
+            case Throttled():
+                until = self._later(error.retry_after_s, 0)
+                self.stopped, self.closed_until = error.reason, max(self.closed_until or until, until + timedelta(seconds=1))
+                return Outcome(state=DeliveryState.PENDING, reason=error.reason, due_at=until)
             case Unreachable():
-                self.stopped, self.down = error.reason, not isinstance(error, Throttled)
+                self.stopped, self.down = error.reason, True
                 return Outcome(state=DeliveryState.PENDING, reason=error.reason, due_at=self._later(error.retry_after_s, 0))
             case Transient():
                 return self._again(row, error.reason, error.retry_after_s)

@@ -32,6 +32,7 @@ class Smtp:
     """
 
     signs = False
+    at_once = 1
 
     def __init__(self, url: SplitResult) -> None:
         server, connections = _server(url)

@@ -72,10 +72,12 @@ class Transport(Protocol):
     """One per sending process and run, used for its whole length; not shared between threads.
 
     signs: the other side signs what leaves, so we do not. together: mails may be handed over several at a time.
+    at_once: mails of one request at most.
     """
 
     signs: bool
     together: bool
+    at_once: int
 
     def send(self, mail: Mail, begin: Callable[[], None]) -> Accepted:
         """Hands over one mail. Calls `begin` once, when the very next act may let the mail out.

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from newsletter import curation
+from newsletter.delivery import doubts
 
 View = Callable[..., HttpResponse]
 
@@ -38,7 +39,7 @@ def attempt(request: HttpRequest, act: Callable[[], str]) -> bool:
     """Do it and say so, or say why not."""
     try:
         messages.success(request, act())
-    except curation.Refused as refused:
+    except (curation.Refused, doubts.Refused) as refused:
         messages.error(request, str(refused))
         return False
     return True

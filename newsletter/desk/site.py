@@ -58,12 +58,13 @@ class DeskSite(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         from newsletter import delivery
 
-        response: HttpResponse = super().index(request, {**(extra_context or {}), "mail_down_since": delivery.down_since()})
+        signs = {"mail_down_since": delivery.down_since(), "digests_stopped_at": delivery.alarm.paused_at()}
+        response: HttpResponse = super().index(request, {**(extra_context or {}), **signs})
         return response
 
     def extra_urls(self) -> list[URLPattern]:
         """The pages that are no model's: the next issue, its preview, its close; the formula's weights; every mail."""
-        from newsletter.desk import buttons, gallery, issue, papers, preview, reading, weights
+        from newsletter.desk import buttons, gallery, issue, papers, preview, reading, sending, weights
 
         return [
             path("issue/", self.admin_view(issue.screen), name="issue"),
@@ -84,5 +85,9 @@ class DeskSite(UnfoldAdminSite):
             path("sources/<int:pk>/fetch/", self.admin_view(reading.fetch_now), name="source_fetch"),
             path("sources/<int:pk>/show/", self.admin_view(reading.show), name="source_show"),
             path("issue/<int:number>/approve/", self.admin_view(buttons.approve), name="issue_approve"),
+            path("sending/", self.admin_view(sending.screen), name="sending"),
+            path("sending/go-on/", self.admin_view(sending.go_on), name="sending_go_on"),
+            path("sending/<int:pk>/sent/", self.admin_view(sending.mark_sent), name="sending_mark_sent"),
+            path("sending/<int:pk>/again/", self.admin_view(sending.send_again), name="sending_send_again"),
             path("trend/", self.admin_view(weights.formula), name="trend"),
         ]

@@ -66,6 +66,12 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Newsletter"),
                 "items": [
                     {"title": _("Next issue"), "icon": "edit_note", "link": reverse_lazy("admin:issue")},
+                    {
+                        "title": _("Sending"),
+                        "icon": "send",
+                        "link": reverse_lazy("admin:sending"),
+                        "permission": _may("newsletter.change_issue"),
+                    },
                     _page(_("Issues"), "newspaper", "newsletter.issue"),
                     _page(_("Papers"), "article", "newsletter.paper"),
                     _page(_("Suggested papers"), "add_comment", "newsletter.suggestion"),

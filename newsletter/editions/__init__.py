@@ -6,6 +6,7 @@ and the papers of a failed copy come again by themselves.
 """
 
 from newsletter.editions.choose import Choice, Hit, Offer, Pick, choose
+from newsletter.editions.kept import Kept
 from newsletter.editions.plan import plan, plan_now, reopen_slots
 from newsletter.editions.preview import PreviewDay, preview, preview_issue
 from newsletter.editions.retention import prune
@@ -14,6 +15,7 @@ from newsletter.editions.write import card, copies_of, digest_of, web_copy, writ
 __all__ = [
     "Choice",
     "Hit",
+    "Kept",
     "Offer",
     "Pick",
     "PreviewDay",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
 
 from newsletter import links, mail
 from newsletter.editions import window
-from newsletter.models import Candidate, CardLength, Delivery, Edition, Interest, Issue, Kind, Paper, Subscriber
+from newsletter.editions.kept import Kept, interests_of
+from newsletter.models import Candidate, CardLength, Delivery, Edition, Kind, Paper, Subscriber
 
 ISSUES_TAKEN_FOR_GRANTED = 2  # a copy over more of them that have papers says since when
 
@@ -27,25 +27,26 @@ def write_many(deliveries: Sequence[Delivery], *, as_of: datetime) -> dict[int, 
     return {pk: mail.digest(copy.digest()) if copy else None for pk, copy in copies.items()}
 
 
-def copies_of(deliveries: Sequence[Delivery], *, as_of: datetime) -> dict[int, mail.Copy | None]:
+def copies_of(deliveries: Sequence[Delivery], *, as_of: datetime, kept: Kept | None = None) -> dict[int, mail.Copy | None]:
     """Delivery id -> the copy as a value, or None where every pick was hidden; in a constant number of queries.
 
     Copies that differ in their reader's own words and tokens alone share one plate, so that pressing them costs little.
+    kept: what earlier batches of the same run read, for the next ones.
     """
-    desk = _Desk(deliveries)
-    return {delivery.pk: desk.copy(delivery, as_of) for delivery in deliveries}
+    desk = _Desk(deliveries, as_of, kept)
+    return {delivery.pk: desk.copy(delivery) for delivery in deliveries}
 
 
 def digest_of(delivery: Delivery, *, as_of: datetime) -> mail.Digest | None:
     """The copy as a value: for the web view, explain and tests."""
-    copy = _Desk([delivery]).copy(delivery, as_of)
+    copy = _Desk([delivery], as_of).copy(delivery)
     return copy.digest() if copy else None
 
 
 def write_again(delivery: Delivery, *, now: datetime) -> mail.Message | None:
     """A copy as it was mailed; of a paper that was hidden or withdrawn since, its title alone, which says so."""
-    desk = _Desk([delivery])
-    copy = desk.copy(delivery, delivery.as_of or now)
+    desk = _Desk([delivery], delivery.as_of or now)
+    copy = desk.copy(delivery)
     if copy is None:
         return None
     gone = desk.gone(desk.editions[delivery.edition_id or 0].picks, now)
@@ -60,8 +61,8 @@ def _title_of(card: mail.Card) -> mail.Card:
 
 def web_copy(edition: Edition, *, as_of: datetime) -> mail.Digest:
     """The token-free copy for a friend: same picks, order and reasons, no personal link."""
-    desk = _Desk([Delivery(edition=edition, edition_id=edition.pk)])
-    picks = desk.picks(edition.picks, as_of)
+    desk = _Desk([Delivery(edition=edition, edition_id=edition.pk)], as_of)
+    picks = desk.picks(edition.picks)
     numbers = desk.numbers_of(edition.picks)
     return digest_value(picks, numbers=numbers, slot_on=edition.created_at.date(), webcopy_url=_edition_url(edition))
 
@@ -94,39 +95,41 @@ def card(paper: Paper, candidate: Candidate | None = None) -> mail.Card:
 
 
 class _Desk:
-    """The rows behind a batch of copies, loaded once."""
+    """The rows behind a batch of copies, all claimed at as_of."""
 
-    def __init__(self, deliveries: Sequence[Delivery]) -> None:
-        editions = {d.edition_id for d in deliveries if d.edition_id}
-        self.editions = Edition.objects.in_bulk(editions)
-        picks = [pick for edition in self.editions.values() for pick in edition.picks]
-        self.papers = Paper.objects.in_bulk({pick[1] for pick in picks})
-        self.candidates = Candidate.objects.select_related("issue").in_bulk({pick[0] for pick in picks})
-        readers = {d.subscriber_id for d in deliveries if d.subscriber_id}
-        self.readers = Subscriber.objects.prefetch_related("interests").in_bulk(readers)
+    def __init__(self, deliveries: Sequence[Delivery], as_of: datetime, kept: Kept | None = None) -> None:
+        self.as_of = as_of
+        kept = kept or Kept()
+        kept.fetch(deliveries, as_of=as_of)
+        self.editions, self.papers, self.candidates = kept.editions, kept.papers, kept.candidates
+        self.unseen = kept.gone(as_of=as_of)
+        self.readers = _readers_of(deliveries)
+        self.interests = interests_of(self.readers) if self.readers else {}
         low = min((d.after for d in deliveries if d.after is not None), default=0)
         high = max((d.upto for d in deliveries if d.upto is not None), default=-1)
-        filled = Exists(Candidate.objects.filter(issue=OuterRef("pk")))
-        noted = Issue.objects.filter(number__gt=low, number__lte=high).order_by("number").annotate(filled=filled)
-        rows = list(noted.values_list("number", "note", "closed_on", "filled"))
-        self.notes: Mapping[int, str] = {number: note for number, note, _, _ in rows}
-        self.days: Mapping[int, date] = {number: day for number, _, day, has_papers in rows if day and has_papers}
-        self.cards: dict[int, mail.Card] = {}
+        window = kept.window(low, high)
+        self.notes, self.days = window.notes, window.days
+        self.cards = kept.cards
         self.plates: dict[Hashable, mail.Plate | None] = {}
 
-    def copy(self, delivery: Delivery, as_of: datetime) -> mail.Copy | None:
+    def copy(self, delivery: Delivery) -> mail.Copy | None:
         reader = self.readers.get(delivery.subscriber_id or 0)
-        own = _own(reader, delivery.public_id, as_of)
+        own = _own(reader, self.names(reader), delivery.public_id, self.as_of)
         shape = (delivery.edition_id, delivery.after, delivery.upto, delivery.slot_on, delivery.kind, _more(delivery))
         key = (*shape, reader and (reader.locale, reader.card_length), bool(own.interests), bool(own.since_on))
         if key not in self.plates:
-            self.plates[key] = self.plate(delivery, reader, as_of)
+            self.plates[key] = self.plate(delivery, reader)
         plate = self.plates[key]
         return mail.Copy(plate, own) if plate else None
 
-    def plate(self, delivery: Delivery, reader: Subscriber | None, as_of: datetime) -> mail.Plate | None:
+    def names(self, reader: Subscriber | None) -> tuple[str, ...]:
+        """Of the reader's interests: a topic's name, else the query in plain words."""
+        wanted = self.interests.get(reader.pk, ()) if reader else ()
+        return tuple(name or window.query_of(query).words() for name, query in wanted)
+
+    def plate(self, delivery: Delivery, reader: Subscriber | None) -> mail.Plate | None:
         edition = self.editions[delivery.edition_id or 0]
-        picks = self.picks(edition.picks, as_of)
+        picks = self.picks(edition.picks)
         if edition.picks and not picks:
             return None
         mark = delivery.after
@@ -137,12 +140,13 @@ class _Desk:
         shared = digest_value(
             picks,
             numbers=tuple(number for number in window_numbers if number in self.notes),
-            slot_on=delivery.slot_on or as_of.date(),
+            slot_on=delivery.slot_on or self.as_of.date(),
             notes=tuple(self.notes[number] for number in window_numbers if self.notes.get(number)),
             more=_more(delivery),
             back_to=self.back_to(window_numbers),
             best_of_week=bool(picks) and looks_back,
             reader=reader,
+            interested=bool(reader and reader.pk in self.interests),
             webcopy_url=_edition_url(edition),
             test=delivery.kind == Kind.TEST,
         )
@@ -152,11 +156,11 @@ class _Desk:
         days = [self.days[number] for number in numbers if number in self.days]
         return days[0] if len(days) > ISSUES_TAKEN_FOR_GRANTED else None
 
-    def picks(self, rows: Sequence[Sequence[object]], as_of: datetime) -> tuple[mail.Pick, ...]:
+    def picks(self, rows: Sequence[Sequence[object]]) -> tuple[mail.Pick, ...]:
         shown = []
         for candidate_id, paper_id, _, reason in rows:
             candidate, paper = self.candidates.get(candidate_id), self.papers.get(paper_id)  # type: ignore[call-overload]
-            if candidate is None or paper is None or _gone(candidate, paper, as_of):
+            if candidate is None or paper is None or candidate.pk in self.unseen:
                 continue
             if candidate.pk not in self.cards:
                 self.cards[candidate.pk] = card(paper, candidate)
@@ -195,6 +199,7 @@ def digest_value(
     back_to: date | None = None,
     best_of_week: bool = False,
     reader: Subscriber | None = None,
+    interested: bool = False,
     webcopy_url: str = "",
     test: bool = False,
 ) -> mail.Digest:
@@ -215,7 +220,7 @@ def digest_value(
         card_length=reader.card_length if reader else CardLength.SUMMARY.value,
         locale=reader.locale if reader else "en",
         since_on=date.min if reader and reader.confirmed_at else None,
-        interests=("",) if reader and reader.interests.all() else (),
+        interests=("",) if interested else (),
         home_url=links.absolute("/"),
         privacy_url=links.absolute("/privacy"),
         webcopy_url=webcopy_url,
@@ -228,11 +233,11 @@ def digest_value(
     )
 
 
-def _own(reader: Subscriber | None, view_ref: str, now: datetime) -> mail.Personal:
+def _own(reader: Subscriber | None, interests: tuple[str, ...], view_ref: str, now: datetime) -> mail.Personal:
     if reader is None:
         return mail.Personal()
     return mail.Personal(
-        interests=tuple(name_of(interest) for interest in reader.interests.all()),
+        interests=interests,
         since_on=reader.confirmed_at.date() if reader.confirmed_at else None,
         view=links.token(links.Purpose.VIEW, view_ref, now=now),
         preferences=links.token(links.Purpose.PREFERENCES, reader.public_id, now=now),
@@ -240,6 +245,13 @@ def _own(reader: Subscriber | None, view_ref: str, now: datetime) -> mail.Person
     )
 
 
-def name_of(interest: Interest) -> str:
-    """The topic's name, else the query in plain words."""
-    return interest.name or window.query_of(interest.query).words()
+def _readers_of(deliveries: Sequence[Delivery]) -> dict[int, Subscriber]:
+    """Those that the rows hold already, as `delivery` read them; the others are read now."""
+    found = {row.subscriber_id: row.subscriber for row in deliveries if row.subscriber_id and _has_reader(row)}
+    missing = {row.subscriber_id for row in deliveries if row.subscriber_id} - found.keys()
+    read = Subscriber.objects.in_bulk(missing) if missing else {}
+    return {pk: reader for pk, reader in found.items() if reader} | read
+
+
+def _has_reader(row: Delivery) -> bool:
+    return bool(Delivery.subscriber.is_cached(row))

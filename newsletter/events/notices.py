@@ -15,13 +15,13 @@ from typing import Any
 from newsletter import subscribers
 from newsletter.events.reports import Verdict, meaning
 from newsletter.models import Delivery, Event
+from newsletter.models.record import HARD_REASONS
 
 logger = logging.getLogger(__name__)
 
 KEYED = ("mailgun", "resend", "sendgrid")  # providers that sign with a key of ours: WEBHOOK_KEYS
 SOFT = "soft"
 CONTENT = "spam"
-HARD_REASONS = ("bounced", "invalid")
 _PASSING = {"transient", "temporary", "undetermined", "dnserror"}
 _CONTENT_KINDS = {"contentrejected", "messagetoolarge", "attachmentrejected"}
 _KIND_FIELDS = {"type", "event", "bouncetype", "severity", "bounce_type", "record_type"}

@@ -15,8 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from newsletter import subscribers
-from newsletter.events.notices import HARD_REASONS, SOFT
+from newsletter.events.notices import SOFT
 from newsletter.models import Delivery, DeliveryState, Event, Subscriber, SubscriberStatus, Suppression, SuppressionReason
+from newsletter.models.record import HARD_REASONS
 
 SOFT_DAYS = 6  # days in a row with a soft bounce and nothing delivered: the sixth stops the reader
 _BATCH = 5000

@@ -6,6 +6,8 @@ from django.db import models
 
 from newsletter.models.ledger import Delivery
 
+HARD_REASONS = ("bounced", "invalid")  # of a bounced or rejected Event: the address does not exist
+
 
 class Event(models.Model):
     """One provider notice in django-anymail's vocabulary. Append-only; holds no address."""
@@ -25,6 +27,9 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=models.Q(applied_at__isnull=True), name="event_open"),
             models.Index(fields=["recipient_key", "type"], name="event_of_an_address"),
+            models.Index(
+                fields=["received_at"], condition=models.Q(type__in=["bounced", "complained", "rejected"]), name="event_bad"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from bench.registry import BENCHES
 
-OPTIONS = ("readers",)
+OPTIONS = ("readers", "copies", "kills", "seed")
 
 
 class Command(BaseCommand):
@@ -21,6 +21,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", choices=sorted(BENCHES), help="what to measure")
         parser.add_argument("--readers", type=int, help="how many readers to make, where there are any (match)")
+        parser.add_argument("--copies", type=int, help="how many copies to send a round (send)")
+        parser.add_argument("--kills", type=int, help="how many senders to kill; 100 is the full size (chaos)")
+        parser.add_argument("--seed", type=int, help="another run of the same kind (chaos)")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +35,9 @@ class Command(BaseCommand):
         rows = measure(**given)
         if options["json"]:
             self.stdout.write(json.dumps({"bench": options["name"], "database": connection.vendor, "rows": rows}))
-            return
-        self.stdout.write(f"bench {options['name']} on {connection.vendor}")
-        for row in rows:
-            self.stdout.write("  ".join(f"{name}: {value}" for name, value in row.items()))
+        else:
+            self.stdout.write(f"bench {options['name']} on {connection.vendor}")
+            for row in rows:
+                self.stdout.write("  ".join(f"{name}: {value}" for name, value in row.items()))
+        if unmet := [demand for row in rows for demand in row.get("failed", [])]:
+            raise CommandError(f"bench {options['name']}: {'; '.join(unmet)}")
