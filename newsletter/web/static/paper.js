@@ -1,15 +1,26 @@
-// The sign-up page is complete without scripts; htmx keeps its preview live. This guesses the reader's zone, lets Enter in the
-// query ask instead of subscribe, and marks a query that cannot be read.
+// The sign-up page is complete without scripts; htmx keeps its preview live. When the reader first moves, this guesses the zone and
+// brings htmx (who only looks needs neither); it lets Enter in the query ask instead of subscribe, and marks what cannot be read.
 (() => {
   const form = document.querySelector("form.home");
   if (!form) return;
 
-  const zone = form.elements.zone;
-  const guess = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && guess && zone.dataset.guess === "yes") {
-    if (![...zone.options].some((option) => option.value === guess)) zone.add(new Option(guess.replaceAll("_", " "), guess));
-    zone.value = guess;
-  }
+  const guess = () => {
+    const zone = form.elements.zone;
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (!zone || !here || zone.dataset.guess !== "yes") return;
+    if (![...zone.options].some((option) => option.value === here)) zone.add(new Option(here.replaceAll("_", " "), here));
+    zone.value = here;
+  };
+
+  const signs = ["pointerdown", "pointermove", "touchstart", "keydown", "focusin", "scroll"];
+  const bring = () => {
+    for (const sign of signs) removeEventListener(sign, bring, true);
+    guess();
+    const script = document.createElement("script");
+    script.src = form.dataset.htmx;
+    document.head.append(script);
+  };
+  for (const sign of signs) addEventListener(sign, bring, { capture: true, passive: true });
 
   const query = form.elements.q;
   query.addEventListener("keydown", (event) => {
