@@ -59,9 +59,8 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-def find(query: Query, *, on: date, start: int = 0, most: int = 20, by_day: bool = False) -> Found:
-    """A page of the papers that match, by relevance x trend, then the newest; by_day: the newest first. Ages are counted
-    to that day.
+def find(query: Query, *, on: date, start: int = 0, most: int = 20, newest_first: bool = False) -> Found:
+    """A page of the papers that match, by relevance x trend, then the newest, or the newest first. Ages count to that day.
 
     Up to POOL hits of the index all is exact, and pages are stable while the rows are. Beyond, the newest POOL are ranked.
     """
@@ -71,7 +70,7 @@ def find(query: Query, *, on: date, start: int = 0, most: int = 20, by_day: bool
     answers = holdings.answers([query])
     worth = answers.relevance * (1.0 + np.array([rows[place].trend for place in answers.papers], np.float64))
     newest = np.array([rows[place].candidate for place in answers.papers], np.int64)
-    ranked = answers.papers[np.argsort(-newest) if by_day else np.lexsort((-newest, -worth))]
+    ranked = answers.papers[np.lexsort((-worth, -newest) if newest_first else (-newest, -worth))]
     return Found(len(ranked), over, tuple(_hits(query, ranked[start : start + most].tolist(), holdings)))
 
 

@@ -99,7 +99,7 @@ def found(request: HttpRequest, form: str) -> HttpResponse:
         asked = query.parse(typed)
     except query.BadQuery as error:
         return answers.problem(422, _("The query cannot be read: %(why)s") % {"why": error})
-    result = search.find(asked, on=issues.local_date(answers.clock()), most=ITEMS, by_day=True)
+    result = search.find(asked, on=issues.local_date(answers.clock()), most=ITEMS, newest_first=True)
     stories = [_dated(listing.of_hit(hit), hit.candidate.issue.closed_on or hit.candidate.paper.listed_on) for hit in result.hits]
     channel = Channel(
         title=f"{typed} · {settings.NEWSLETTER_NAME}",

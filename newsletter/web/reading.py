@@ -184,16 +184,8 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     """Personal pages are not for robots; their answers say noindex as well. Source: RFC 9309."""
-    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks", "api")
-    lines = [
-        "User-agent: *",
-        "Disallow: /preview",
-        "Disallow: /feeds/own/",
-        "Disallow: /api/",
-        *(f"Disallow: /{name}/" for name in closed),
-        "Allow: /",
-        "",
-    ]
+    closed = ("confirm", "u", "unsubscribe", "preferences", "view", "never", "outbox", "desk", "webhooks", "api", "feeds/own")
+    lines = ["User-agent: *", "Disallow: /preview", *(f"Disallow: /{name}/" for name in closed), "Allow: /", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 
