@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+import redis
+import time_machine
 import web_rows as rows
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
@@ -265,6 +272,33 @@ def test_too_many_sign_ups_of_one_network_are_told_when_again(settings):
     assert ask(5, "198.51.100.1").status_code == 202
     assert subscribers.network_of("::ffff:192.0.2.7") == "192.0.2.0/24"
     assert subscribers.network_of("2001:db8:1:2::5") == "2001:db8:1::/48"
+
+
+def _redis_listens() -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 6379), timeout=1):
+        return True
+    return False
+
+
+def test_all_processes_count_together_and_a_minute_is_forgotten(settings):
+    if not _redis_listens():
+        pytest.skip("needs a Redis server on 127.0.0.1:6379")
+    name = f"test:{uuid4()}"
+    counters = [rates._Counter("redis://127.0.0.1:6379/0") for _ in range(4)]  # each as in a process of its own
+    with time_machine.travel(rows.now(), tick=False), ThreadPoolExecutor(4) as pool:
+        counted = [each for found in pool.map(lambda counter: [counter.add(name) for _ in range(25)], counters) for each in found]
+        assert sorted(counted) == list(range(1, 101))
+    with time_machine.travel(rows.now() + timedelta(minutes=1), tick=False):
+        assert counters[0].add(name) == 1
+    client = redis.Redis()
+    keys = client.keys(f"{settings.KEY_PREFIX}:rate:{name}:*")
+    assert len(keys) == 2 and all(0 < client.ttl(key) <= 120 for key in keys)
+
+
+def test_without_redis_nobody_is_refused_and_nobody_waits(caplog):
+    counter = rates._Counter("redis://127.0.0.1:1/0")
+    assert [counter.add("x") for _ in range(50)] == [0] * 50
+    assert len([record for record in caplog.records if "Redis is away" in record.message]) == 1
 
 
 def test_a_key_is_made_at_the_desk_shown_once_and_revoked_there(client, admin_client):

@@ -18,6 +18,7 @@ from newsletter.web.api import rates
 
 API = "/api/"
 _OPEN_FEEDS = re.compile(r"/(?:feeds/(?!own/)|editions/[^/]+\.)")
+_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
 _SAID = {
     400: "The request could not be read.",
@@ -70,6 +71,10 @@ def _problem(response: HttpResponseBase) -> HttpResponse:
 
 def _headed(response: HttpResponseBase) -> HttpResponseBase:
     response.headers.setdefault("Permissions-Policy", answers.PERMISSIONS)
+    response.headers.setdefault(
+        "Content-Security-Policy", _NOTHING
+    )  # of an answer made here; the site's middleware stands inside
+    response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("X-Robots-Tag", "noindex")
     response.headers.setdefault("Cache-Control", "no-store")
     return response
