@@ -58,7 +58,7 @@ SECTIONS = (
         gettext_lazy("Your subscription"),
         Subscriber,
         lambda reader: Subscriber.objects.filter(pk=reader.pk),
-        {"id": _KEY, "leave_id": _SECRET, "confirm_hash": "a fingerprint of a link that was mailed"},
+        {"id": _KEY, "leave_id": _SECRET, "feed_id": _SECRET, "confirm_hash": "a fingerprint of a link that was mailed"},
     ),
     Section(
         "interests",

@@ -121,7 +121,7 @@ def undo_move(undo_ref: str, *, now: datetime) -> Move:
         _cancel(reader, [kind for kind in Kind if kind not in (Kind.DIGEST, Kind.MOVE_OLD)], now=now)
         Move.objects.filter(subscriber=reader, moved_at__isnull=True).delete()
         Move.objects.filter(subscriber=reader, moved_at__gte=change.moved_at, undone_at__isnull=True).update(undone_at=now)
-        reader.public_id = random_id()
+        reader.public_id, reader.feed_id = random_id(), None
         _rehouse(reader, change.from_address, change.from_key)
         _resume(reader, change, now=now)
     change.subscriber = reader
@@ -171,7 +171,7 @@ def _make_room(key: str, reader: Subscriber, *, now: datetime) -> None:
 
 def _rehouse(reader: Subscriber, address: str, key: str) -> None:
     reader.address, reader.address_key = address, key
-    reader.save(update_fields=["address", "address_key", "public_id"])
+    reader.save(update_fields=["address", "address_key", "public_id", "feed_id"])
 
 
 def _resume(reader: Subscriber, change: Move, *, now: datetime) -> None:

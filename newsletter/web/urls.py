@@ -73,6 +73,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preferences/<str:token>/move", reader.ask_move, name="ask_move"),
     path("preferences/<str:token>/export", reader.mail_export, name="mail_export"),
     path("preferences/<str:token>/erase", reader.mail_erase, name="mail_erase"),
+    path("preferences/<str:token>/feed", reader.own_feed, name="set_own_feed"),
     re_path(r"^preferences/(?P<token>[^/]+)/saved\.(?P<form>bib|ris)$", reader.saved_file, name="saved_file"),
     re_path(rf"^preferences/(?P<token>[^/]+)/saved/{_REF}$", reader.drop_saved, name="drop_saved"),
     re_path(rf"^tune/(?P<token>[^/]+)/{_REF}$", reader.tune, name="tune"),

@@ -17,7 +17,7 @@ from newsletter.models import Candidate, Delivery, Kind, Lane, Move, Paper, Subs
 pytestmark = pytest.mark.django_db
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPENS = {  # purpose -> what stands behind the token in the path
-    Purpose.PREFERENCES: ("", "/preview", "/move", "/export", "/erase", "/saved.bib", "/saved.ris", "/saved/{paper}"),
+    Purpose.PREFERENCES: ("", "/preview", "/feed", "/move", "/export", "/erase", "/saved.bib", "/saved.ris", "/saved/{paper}"),
     Purpose.TUNE: ("/{paper}",),
 } | dict.fromkeys(set(Purpose) - {Purpose.PREFERENCES, Purpose.TUNE, Purpose.UNSUBSCRIBE}, ("",))
 WAYS_OUT = ("", "/preferences", "/export", "/erase")

@@ -231,3 +231,15 @@ def test_a_copy_is_seen_with_its_own_token_alone(client):
     assert client.get(f"/view/{copy.public_id}").status_code == 404
     assert client.get("/editions/none").status_code == 404
     assert client.post(rows.signed("view", copy.public_id)).status_code == 405
+
+
+def test_a_reader_opens_renews_and_closes_their_own_feed(stranger):
+    who = rows.reader()
+    path = rows.signed("preferences", who.public_id) + "/feed"
+    address = re.compile(r"/feeds/own/[\w-]{22}\.json")
+    assert not address.search(stranger.get(path).content.decode())
+    first = address.search(stranger.post(path, {"do": "RENEW"}).content.decode())[0]
+    second = address.search(stranger.post(path, {"do": "RENEW"}).content.decode())[0]
+    assert [stranger.get(each).status_code for each in (first, second)] == [404, 200]
+    assert not address.search(stranger.post(path, {"do": "CLOSE"}).content.decode())
+    assert stranger.get(second).status_code == 404

@@ -13,7 +13,7 @@ from newsletter.web.reader.copies import edition, view
 from newsletter.web.reader.data import erase, export, mail_erase, mail_export, saved_file
 from newsletter.web.reader.leaving import come_back, mail_preferences, never, unsubscribe
 from newsletter.web.reader.moving import ask_move, move, undo
-from newsletter.web.reader.preferences_page import drop_saved, preferences, preview
+from newsletter.web.reader.preferences_page import drop_saved, own_feed, preferences, preview
 from newsletter.web.reader.tuning import tune
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "mail_preferences",
     "move",
     "never",
+    "own_feed",
     "preferences",
     "preview",
     "saved_file",

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.dateformat import format as date_format
 
-from newsletter import editions, subscribers
+from newsletter import editions, links, subscribers
 from newsletter.links import Purpose
 from newsletter.matching import query
 from newsletter.models import CardLength, Delivery, EmptyDay, Interest, Kind, MutedInterest, Paper, Subscriber
@@ -67,6 +67,20 @@ def drop_saved(request: HttpRequest, token: str, ref: str) -> HttpResponse:
     return page(request, token, reader, now, dropped=request.method == "POST")
 
 
+@signed
+def own_feed(request: HttpRequest, token: str) -> HttpResponse:
+    """Open the reader's own feed, give it another address, or close it: `do` is RENEW or CLOSE."""
+    now = answers.clock()
+    reader = reader_of(Purpose.PREFERENCES, token, now)
+    wish = request.POST.get("do", "") if request.method == "POST" and is_active(reader) else ""
+    if wish == "RENEW":
+        subscribers.renew_feed(reader.public_id, now=now)
+    elif wish == "CLOSE":
+        subscribers.revoke_feed(reader.public_id, now=now)
+    reader.refresh_from_db(fields=["feed_id"])
+    return page(request, token, reader, now, fed=bool(wish))
+
+
 def page(
     request: HttpRequest,
     token: str,
@@ -90,6 +104,8 @@ def page(
         "error": error,
         "saved": told.get("saved", False),
         "dropped": told.get("dropped", False),
+        "feeds": _feeds(reader),
+        "fed": told.get("fed", False),
         "unsaved": form is not None and not error,
         "move": move,
         "mutes": _mutes(reader),
@@ -131,6 +147,12 @@ def _had(reader: Subscriber, now: datetime) -> dict[str, Any]:
         "kept": [{"ref": paper.public_id, "title": paper.title} for paper in saved[:SAVED]],
         "kept_more": max(0, len(saved) - SAVED),
     }
+
+
+def _feeds(reader: Subscriber) -> list[tuple[str, str]]:
+    """The name and the secret address of each form of the reader's own feed; none while it is closed."""
+    forms_of = {"RSS": "rss", "Atom": "atom", "JSON": "json"} if reader.feed_id else {}
+    return [(name, links.absolute(reverse("web:own_feed", args=[reader.feed_id, form]))) for name, form in forms_of.items()]
 
 
 def _mutes(reader: Subscriber) -> list[tuple[int, str]]:
