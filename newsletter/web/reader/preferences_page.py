@@ -104,7 +104,7 @@ def page(
         "error": error,
         "saved": told.get("saved", False),
         "dropped": told.get("dropped", False),
-        "feeds": _feeds(reader),
+        "own_feeds": _feeds(reader),
         "fed": told.get("fed", False),
         "unsaved": form is not None and not error,
         "move": move,
