@@ -140,6 +140,12 @@ def test_the_link_to_preferences_is_limited_by_network_too(db, settings):
         subscribers.send_preferences_link("bob@example.org", network="192.0.2.2", now=NOW)
 
 
+def test_who_came_by_a_signed_link_is_of_no_network(db, settings):
+    settings.SIGN_UPS_A_NETWORK = 1
+    for number in range(3):
+        subscribers.send_preferences_link(f"ada{number}@example.org", network="", now=NOW)
+
+
 # Behind a proxy
 
 

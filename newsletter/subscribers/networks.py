@@ -39,7 +39,13 @@ def key_of(address: str) -> str:
 
 def enter(address: str, *, now: datetime) -> None:
     """Count one request of this network, whatever it asks for. Raises TooMany. Call first in the transaction: what comes
-    from one network waits here, in one order with everything else that is locked."""
+    from one network waits here, in one order with everything else that is locked.
+
+    An empty address is nobody's network and not counted: whoever came by a signed link, or over a socket without a proxy
+    that is believed. The limits of the address and of the hour hold all the same.
+    """
+    if not address:
+        return
     hour = Hour("network", settings.SIGN_UPS_A_NETWORK)
     key = key_of(address)
     if not hour.take(key, now=now):
