@@ -30,21 +30,9 @@ def played(stage: str, *, copies: int, kills: int) -> dict:
     assert 0 < row["uncertain"] <= row["uncertain_at_most"]
     faults = row["faults"]
     assert faults["kills"] == kills
-    assert all(
-        faults[name]
-        for name in (
-            "whole_workers",
-            "killed_in_flight",
-            "killed_with_answers",
-            "broker_wipes",
-            "thaws",
-            "temp",
-            "perm",
-            "busy",
-            "drop-before",
-            "drop-after",
-        )
-    )
+    planned = ("whole_workers", "broker_wipes", "thaws", "temp", "perm", "busy", "drop-before", "drop-after")
+    assert [name for name in planned if not faults[name]] == []
+    assert faults["killed_in_flight"] + faults["killed_with_answers"] > 0, faults  # which of the two, the scheduler decides
     return row
 
 

@@ -35,7 +35,8 @@ SECOND_HAND = {  # addresses that are no page of their own, and why
     **dict.fromkeys(("subscribe", "drop_saved"), "POST alone: the journey"),
     **dict.fromkeys(("preview", "own_preview"), "the page it is part of again"),
     **dict.fromkeys(
-        ("mail_preferences", "mail_export", "mail_erase", "leave_export", "leave_erase", "ask_move", "set_own_feed"), "GET leads back"
+        ("mail_preferences", "mail_export", "mail_erase", "leave_export", "leave_erase", "ask_move", "set_own_feed"),
+        "GET leads back",
     ),
     "favicon": "an image",
 }
