@@ -11,9 +11,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from newsletter import acts, curation, links
+from newsletter import acts, curation
 from newsletter.models import Paper, Scheme, Suggestion, SuggestionState
 from newsletter.sources.page import ids
+from newsletter.subscribers import networks
 from newsletter.subscribers.allowances import Limit, take
 
 A_NETWORK = Limit(a_day=10, in_all=30, over_days=7)
@@ -39,9 +40,7 @@ def suggest(typed: str, *, network: str, now: datetime) -> Paper | None:
     if known := curation.find_paper(value):
         return known.survivor()
     with transaction.atomic():
-        if not (
-            take("suggest", links.keyed_hash("network", network), A_NETWORK, now=now) and take("suggest", "all", ALL, now=now)
-        ):
+        if not (take("suggest", networks.key_of(network), A_NETWORK, now=now) and take("suggest", "all", ALL, now=now)):
             raise TooMany
         row, made = Suggestion.objects.get_or_create(scheme=scheme, value=value, defaults={"created_at": now, "asked_at": now})
         if not made:

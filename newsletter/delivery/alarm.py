@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from newsletter import acts
 from newsletter.delivery.quota import made_since
-from newsletter.models import Delivery, DeliveryState, Event, Mark
+from newsletter.models import Delivery, DeliveryState, Event, Kind, Mark
 from newsletter.models.record import HARD_REASONS
 
 logger = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ def _heard(went_on: datetime | None, now: datetime) -> tuple[datetime, tuple[int
     """
     since = max(went_on or now - WINDOW, now - WINDOW)
     events = Event.objects.filter(received_at__gt=since, type__in=["bounced", "complained", "rejected"])
+    events = events.filter(~Q(delivery__kind=Kind.CONFIRM) | Q(type="complained"))  # anybody can ask for one, to any address
     if went_on:
         events = events.filter(Q(delivery__isnull=True) | Q(delivery__claimed_at__gt=went_on))
     complained, bounced = set(), set()

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from newsletter.delivery.pace import way_name
 from newsletter.delivery.slices import Slice
 from newsletter.delivery.transport import Configuration, Transport
 from newsletter.models import DeliveryState, Mark
@@ -32,9 +33,11 @@ class Way:
 
     def __init__(self, transport_of: Callable[[str], Transport], *, now: datetime) -> None:
         self._transport_of = transport_of
-        marks = dict(Mark.objects.filter(name__in=[_DOWN, _TRIED]).values_list("name", "at")) if settings.MAIL_URL_2 else {}
+        closed = f"mail.closed.{way_name(settings.MAIL_URL)}"
+        names = [_DOWN, _TRIED, closed]
+        marks = dict(Mark.objects.filter(name__in=names).values_list("name", "at")) if settings.MAIL_URL_2 else {}
         self._down_at: datetime | None = marks.get(_DOWN)
-        self.second = self._is_over(now) and now - marks.get(_TRIED, now) < _TRY_AGAIN
+        self.second = self._is_over(now) and (now - marks.get(_TRIED, now) < _TRY_AGAIN or marks.get(closed, now) > now)
         self._transport: Transport | None = None
         try:
             self._transport = self._transport_of(settings.MAIL_URL_2 if self.second else settings.MAIL_URL)

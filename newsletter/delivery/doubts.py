@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from newsletter import acts, subscribers
-from newsletter.delivery import copies, ledger
+from newsletter.delivery import alarm, copies, ledger
 from newsletter.models import Delivery, DeliveryState, Issue, Kind
 from newsletter.models.ledger import WINDOW_STATES
 
@@ -71,6 +71,8 @@ def _may_leave(row: Delivery, now: datetime) -> None:
         if newer.filter(upto__gt=row.upto).exclude(pk=row.pk).exists():
             raise Refused(_("The reader has a newer digest, which goes on where this one ends: mark this one sent."))
     reading = ledger.read([row])
+    if row.kind == Kind.DIGEST and (alarm.paused_at() or reading.holds(row)):
+        raise Refused(_("Digests are held back now: let them go on first, or mark this one sent."))
     zone = ZoneInfo(row.subscriber.zone) if row.subscriber else UTC
     today = now.astimezone(zone).date()
     reason = subscribers.refusal(row.kind, row.subscriber, reading.suppressed(row), today_local=today)

@@ -115,10 +115,12 @@ class Slice:
     def _sort_domains(self) -> None:
         """Copies of recipient domains over their rate go back with a time of their own; without Redis all digests do."""
         self._sorted_s = self.clock()
+        now = self.now()
+        rows = [row for row in self.rows if row.pk not in self.outcomes and not (row.late_at and row.late_at <= now)]
         try:
-            self.outcomes |= domains.over(self.rows, at=self.now())
+            self.outcomes |= domains.over(rows, at=now)
         except Away:
-            self.outcomes |= {row.pk: _UNTOUCHED for row in self.rows if row.kind == Kind.DIGEST}
+            self.outcomes |= {row.pk: _UNTOUCHED for row in rows if row.kind == Kind.DIGEST}
 
     def _written(self) -> Iterator[tuple[Delivery, Mail]]:
         wanted = [row for row in self.rows if row.pk not in self.outcomes and self._keep(row, self._refused(row))]
@@ -144,9 +146,9 @@ class Slice:
     def _refused(self, row: Delivery) -> Outcome | None:
         """Why this row may not leave, by the last reading; None when it may."""
         now = self.now()
-        if row.kind == Kind.DIGEST and domains.stale(self.clock() - self._sorted_s):
-            return Outcome(state=DeliveryState.PENDING, reason=domains.OVER)
         late = row.late_at is not None and now >= row.late_at
+        if row.kind == Kind.DIGEST and not late and domains.stale(self.clock() - self._sorted_s):
+            return Outcome(state=DeliveryState.PENDING, reason=domains.OVER)
         if row.kind == Kind.DIGEST and self._reading.holds(row):
             return Outcome(state=DeliveryState.CANCELLED if late else DeliveryState.PENDING, reason="HELD")
         if late:
@@ -235,7 +237,8 @@ class Slice:
         match error:
             case Throttled():
                 until = self._later(error.retry_after_s, 0)
-                self.stopped, self.closed_until = error.reason, max(self.closed_until or until, until + timedelta(seconds=1))
+                asked = until if error.retry_after_s is None else self.now() + timedelta(seconds=error.retry_after_s)
+                self.stopped, self.closed_until = error.reason, max(self.closed_until or asked, asked + timedelta(seconds=1))
                 return Outcome(state=DeliveryState.PENDING, reason=error.reason, due_at=until)
             case Unreachable():
                 self.stopped, self.down = error.reason, True

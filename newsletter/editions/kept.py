@@ -49,10 +49,11 @@ class Kept:
             self._read_at = as_of
         wanted = {row.edition_id for row in deliveries if row.edition_id}
         fresh = Edition.objects.in_bulk(wanted - self.editions.keys()) if wanted - self.editions.keys() else {}
-        self.editions |= fresh
-        self._shown = {pick[0] for pk in wanted if pk in self.editions for pick in self.editions[pk].picks}
-        self._old = not self._shown.isdisjoint(self.candidates)
+        picks = [pick for pk in wanted if (edition := fresh.get(pk) or self.editions.get(pk)) for pick in edition.picks]
+        self._shown = {pick[0] for pick in picks}
+        self._old = any(pick[0] in self.candidates or pick[1] in self.papers for pick in picks)
         self._fetch_picks([pick for edition in fresh.values() for pick in edition.picks])
+        self.editions |= fresh  # last: an edition is known with its picks or not at all
 
     def _forget(self) -> None:
         for rows in (self.editions, self.candidates, self.papers, self.cards, self._windows):

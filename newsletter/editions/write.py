@@ -44,7 +44,10 @@ def digest_of(delivery: Delivery, *, as_of: datetime) -> mail.Digest | None:
 
 
 def write_again(delivery: Delivery, *, now: datetime) -> mail.Message | None:
-    """A copy as it was mailed; of a paper that was hidden or withdrawn since, its title alone, which says so."""
+    """A copy as it was mailed; of a paper that was hidden or withdrawn since, its title alone, which says so.
+
+    Whoever may read a copy may not change what its reader gets: for the preferences, the way out mails a link.
+    """
     desk = _Desk([delivery], delivery.as_of or now)
     copy = desk.copy(delivery)
     if copy is None:
@@ -52,7 +55,8 @@ def write_again(delivery: Delivery, *, now: datetime) -> mail.Message | None:
     gone = desk.gone(desk.editions[delivery.edition_id or 0].picks, now)
     digest = copy.digest()
     picks = [replace(pick, card=_title_of(pick.card)) if pick.card.ref in gone else pick for pick in digest.picks]
-    return mail.digest(replace(digest, picks=tuple(picks)))
+    safe = digest.unsubscribe_url and f"{digest.unsubscribe_url}/preferences"
+    return mail.digest(replace(digest, picks=tuple(picks), preferences_url=safe, tune_url="", view_url=""))
 
 
 def _title_of(card: mail.Card) -> mail.Card:

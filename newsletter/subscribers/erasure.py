@@ -26,6 +26,7 @@ from newsletter.models import (
 )
 from newsletter.subscribers.allowances import Limit, take
 from newsletter.subscribers.letters import addressed
+from newsletter.subscribers.moves import UNDO_KEPT
 
 _LINKS = Limit(a_day=3, in_all=90, over_days=90)
 _KNOWN = (SubscriberStatus.ACTIVE, SubscriberStatus.LEFT)
@@ -44,8 +45,13 @@ def send_erase_link(reader: Subscriber, *, now: datetime) -> None:
 def _send(reader: Subscriber, kind: Kind, *, now: datetime) -> None:
     with transaction.atomic():
         row = Subscriber.objects.select_for_update().filter(pk=reader.pk, status__in=_KNOWN).first()
-        if row is not None and take(kind.lower(), row.address_key, _LINKS, now=now):
+        if row is not None and not _just_moved(row, now) and take(kind.lower(), row.address_key, _LINKS, now=now):
             addressed(row, kind, now=now).save(force_insert=True)
+
+
+def _just_moved(reader: Subscriber, now: datetime) -> bool:
+    """While the old address can undo a move, the new one may be a stranger's: nothing that cannot be undone is mailed there."""
+    return reader.moves.filter(moved_at__gt=now - UNDO_KEPT, undone_at=None).exists()
 
 
 def erase(subscriber_ref: str, *, now: datetime) -> bool:

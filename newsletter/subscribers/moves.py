@@ -24,9 +24,9 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.models.papers import random_id
-from newsletter.subscribers import addresses, preferences
+from newsletter.subscribers import addresses, breaker, preferences
 from newsletter.subscribers.addresses import BadAddress
-from newsletter.subscribers.allowances import Limit, count, lapse, take
+from newsletter.subscribers.allowances import Limit, count, lapse, room, take
 from newsletter.subscribers.letters import addressed
 
 ASK_KEPT = timedelta(days=2)  # an ask lives as long as its link, a day from when the mail left
@@ -56,8 +56,10 @@ def ask_move(reader: Subscriber, typed: str, *, now: datetime) -> None:
         locked = Subscriber.objects.select_for_update().get(pk=reader.pk)
         if address == locked.address:
             raise BadAddress(_("Your papers go to this address already."))
-        limit = _TO_A_STRANGER if _may_be_asked(locked, key) else _NOT_TO
-        if not take("move", locked.address_key, _ASKS, now=now) or not take("confirm", key, limit, now=now):
+        limit = _TO_A_STRANGER if _may_be_asked(locked, key) and not addresses.is_reserved(address) else _NOT_TO
+        if not take("move", locked.address_key, _ASKS, now=now):
+            return
+        if not breaker.let_through(room("confirm", key, limit, now=now), now=now) or not take("confirm", key, limit, now=now):
             return
         _cancel(locked, (Kind.MOVE_NEW,), now=now)
         Move.objects.filter(subscriber=locked, moved_at__isnull=True).delete()

@@ -192,7 +192,7 @@ def _answer(request: HttpRequest, channel: Channel, form: str) -> HttpResponse:
 def _xml(channel: Channel, form: str) -> HttpResponse:
     kind = Rss201rev2Feed if form == "rss" else Atom1Feed
     feed = kind(
-        title=channel.title,
+        title=printable(channel.title),
         link=channel.page,
         description=channel.line,
         subtitle=channel.line,

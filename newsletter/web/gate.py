@@ -80,7 +80,7 @@ def is_solved(payload: str, *, now: datetime) -> bool:
         told = json.loads(b64decode(payload, validate=True))
         solved, _why = altcha.verify_solution(told, _puzzle_key(), check_expires=False)
         expires = altcha.extract_params(told).get("expires", ["0"])[0]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
     if not solved or not expires.isdecimal() or int(expires) <= now.timestamp():
         return False

@@ -97,7 +97,7 @@ def test_every_table_that_names_readers_and_every_column_of_it_is_exported(clien
 
 def test_what_is_left_out_is_no_word_about_the_reader(who):
     left_out = {name for section in exports.SECTIONS for name in section.omitted}
-    assert left_out == {"id", "subscriber", "leave_id", "confirm_hash", "run", "run_seq", "claim_token"}
+    assert left_out == {"id", "subscriber", "leave_id", "feed_id", "confirm_hash", "run", "run_seq", "claim_token"}
 
 
 def test_the_export_says_what_there_is(client, who):

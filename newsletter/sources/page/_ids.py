@@ -41,7 +41,7 @@ _LINK = re.compile(
     r"/((?:[a-z-]{2,10}(?:\.[A-Z]{2})?/)?[\d.]{7,10}(?:v\d{1,3})?)",
     re.IGNORECASE,
 )
-_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^`]{1,200}", re.IGNORECASE)
+_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^`\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]{1,200}", re.IGNORECASE)
 _ARXIV_DOI = re.compile(r"^10\.48550/arxiv\.(.+)$")
 
 

@@ -48,7 +48,9 @@ def typed(data: QueryDict) -> dict[str, Any]:
         "text_only": "text_only" in data,
         "locale": text(data, "locale"),
         "muted": text(data, "muted"),
-        "muted_interests": [int(each) for each in texts(data, "muted_interest") if each.isascii() and each.isdigit()],
+        "muted_interests": [
+            int(each) for each in texts(data, "muted_interest") if each.isascii() and each.isdigit() and len(each) <= 18
+        ],
     }
 
 

@@ -55,6 +55,8 @@ def tune(request: HttpRequest, token: str, ref: str) -> HttpResponse:
     if copy is None or copy.subscriber is None:
         raise Refused("FORGED")
     reader, shown = copy.subscriber, about.shown(copy, ref)
+    if reader.moves.filter(undone_at__gt=copy.as_of or copy.created_at).exists():
+        raise Refused("EXPIRED")  # whoever had moved the address may hold this copy
     if shown is None:
         return errors.not_found(request)
     if not is_active(reader):
@@ -93,9 +95,17 @@ def _context(desk: _Desk, said: str, error: str) -> dict[str, Any]:
             for name in desk.authors
         ],
         "labs": [(name, name in tastes.follows(reader, "org", [name])) for name in desk.labs],
-        "words": [word for word in reader.muted if word not in {subscribers.muted_form(name) for name in desk.authors}],
+        "words": _words(desk, reader),
         "longest": WORD,
     }
+
+
+def _words(desk: _Desk, reader: Subscriber) -> list[str]:
+    """The muted words that stand in this paper, but for its authors: a forwarded mail tells nothing of the others."""
+    paper = desk.shown.paper
+    said = subscribers.muted_form(" ".join((paper.title, paper.abstract)))
+    people = {subscribers.muted_form(name) for name in desk.authors}
+    return [word for word in reader.muted if word in said and word not in people]
 
 
 def _done(request: HttpRequest, desk: _Desk, now: datetime) -> tuple[str, str]:
