@@ -30,7 +30,7 @@ def measure() -> list[dict[str, Any]]:
     """First how the index was built, then p50, p95 and the slowest of all queries, then of each kind, the slowest kind first."""
     with database():
         writer = Writer.of(7)
-        papers = stored(writer)
+        papers = stored(writer, papers_in_all=PAPERS)
         build_s = _seconds(search.index_changed)
         analyzed()
         rows: list[dict[str, Any]] = [{"papers": PAPERS, "build_s": round(build_s, 1), **_sizes()}]
@@ -44,7 +44,7 @@ def measure() -> list[dict[str, Any]]:
         return rows
 
 
-def stored(writer: Writer, *, papers_in_all: int = PAPERS, newest: date = TODAY) -> list[Paper]:
+def stored(writer: Writer, *, papers_in_all: int, newest: date = TODAY) -> list[Paper]:
     """Closed issues of so many days, the last of them `newest`, with all papers on offer. The index is not told."""
     papers = list(writer.papers(papers_in_all, newest=newest, days=DAYS))
     with transaction.atomic():
