@@ -212,7 +212,7 @@ def _lost(world: World, copies) -> int:
 
 @pytest.mark.long
 @pytest.mark.django_db
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_year_of_readers_repeats_nothing_and_loses_nothing():
     world = World()
     _sign_up(world)
