@@ -78,7 +78,7 @@ def _send_examples():
             row = _row(Kind(example.kind))
             said[row.pk] = _content(example, row)
             names[copies.recipient(row)] = f"{example.kind}.{name}.{locale}"
-    with patch.object(copies, "write", lambda rows, *, as_of: {row.pk: said[row.pk] for row in rows}):
+    with patch.object(copies, "write", lambda rows, *, as_of, kept: {row.pk: said[row.pk] for row in rows}):
         report = delivery.send(now=NOW)
     assert report.sent == len(said), report
     return names
