@@ -160,7 +160,9 @@ class _Sheet:
 
     def size(self, tokens: Sequence[str]) -> int:
         """The weight of both parts, but for the reader's words."""
-        return self._size + sum([times * len(token) for times, token in zip(self._tokens, tokens, strict=True)])
+        view, preferences, leave, tune = self._tokens
+        mine, settings, out, cards = tokens
+        return self._size + view * len(mine) + preferences * len(settings) + leave * len(out) + tune * len(cards)
 
     def told(self, own: Personal) -> tuple[list[bytes], int]:
         """The reader's words for each place, encoded, and their weight."""
@@ -200,7 +202,7 @@ class _Frame:
             else:
                 self.html.place(int(filling["rank"]) - 1)
         self.size = self.text.size + self.html.size
-        self.words = tuple(words)
+        self.words = _places(tuple(words))
 
 
 class _Strip:
@@ -372,10 +374,25 @@ def _drop_oldest(store: dict[Any, Any], at_most: int) -> None:
         store.pop(next(iter(store)), None)
 
 
+class _Places:
+    """The places of the reader's words. There is one object for equal places, known by its identity: hashing all of them
+    for every copy would cost more than what is looked up."""
+
+    __slots__ = ("slots",)
+
+    def __init__(self, slots: tuple[Slot, ...]) -> None:
+        self.slots = slots
+
+
+_places = lru_cache(maxsize=SHAPES_AT_MOST)(_Places)
+
+
 @lru_cache(maxsize=READERS_AT_MOST)
-def _told_to(words: tuple[Slot, ...], interests: tuple[str, ...], since_on: date | None, locale: str) -> tuple[list[bytes], int]:
+def _told_to(words: _Places, interests: tuple[str, ...], since_on: date | None, locale: str) -> tuple[list[bytes], int]:
     values = personal(interests, since_on, locale)
-    said = [(_said if place.name else _said.__wrapped__)(place.text(values)) for place in words]  # whole sentences rarely recur
+    said = [
+        (_said if place.name else _said.__wrapped__)(place.text(values)) for place in words.slots
+    ]  # whole sentences rarely recur
     return [fragment for fragment, _ in said], sum([size for _, size in said])
 
 
