@@ -16,7 +16,7 @@ from newsletter.editions._rows import Field, day_number, micros, random_ids, wri
 from newsletter.mail import Card, Digest
 from newsletter.models import Candidate, CardLength, Edition, Interest, Issue, IssueState, Paper, Subscriber
 
-PICKS = 12  # with whole abstracts: about 55 kB on the wire
+PICKS = 9  # with whole abstracts: about 55 kB on the wire
 TOPICS = 300
 OWN_WORDS = 2  # interests a reader
 
