@@ -11,7 +11,9 @@ from hypothesis.errors import Unsatisfiable
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is in the test group of pyproject.toml")
 
+from django.core.signals import request_finished, request_started  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
 
 from newsletter import tasks  # noqa: E402
 from newsletter.web.api import rates  # noqa: E402
@@ -38,6 +40,11 @@ def world(db, monkeypatch, settings):
     monkeypatch.setattr(rates, "_count", lambda _name: 0)
     monkeypatch.setattr(tasks, "ring", lambda _name: None)
     rows.whole()
+    for signal in (request_started, request_finished):  # the end of a request must not end the test's transaction
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
