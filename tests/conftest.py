@@ -8,10 +8,12 @@ import pytest
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Public pages are made anew for every request, as rows of one test have the ids of another's. test_web_kept.py keeps."""
+    from newsletter import search
     from newsletter.web import kept
 
     monkeypatch.setattr(kept, "SECONDS", 0.0)
     kept.forget()
+    search.forget()
 
 
 @pytest.hookimpl(trylast=True)

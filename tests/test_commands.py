@@ -8,10 +8,12 @@ from django.core.management import CommandError, call_command
 from issue_rows import MONDAY, paper, reader
 
 from newsletter import editions, issues, subscribers, tasks
+from newsletter.editions._rows import random_ids
 from newsletter.matching.compiled import compiled, is_current
 from newsletter.matching.query import parse
 from newsletter.matching.topics import topics
 from newsletter.models import Delivery, Interest, Issue, Run, Source, SubscriberInterest
+from newsletter.models.papers import random_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +71,21 @@ def test_explain_says_why_and_leaves_a_run(capsys):
     assert any("matches “robot”" in line for line in said["lines"])
     assert who.address not in json.dumps(said)
     assert Run.objects.filter(stage="explain").count() == 1
+
+
+def test_no_id_looks_like_an_option():
+    drawn = [*(random_id() for _ in range(2_000)), *(each.decode() for each in random_ids(2_000))]
+    assert {each[0] for each in drawn} <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef")
+    assert len(set(drawn)) == len(drawn) and {len(each) for each in drawn} == {16}
+
+
+def test_an_older_id_that_looks_like_an_option_is_given_after_two_dashes(capsys):
+    row, who = paper("A robot learns to fold"), reader("robot")
+    type(row).objects.filter(pk=row.pk).update(public_id="-AbCdEfGhIjKlMnO")
+    with pytest.raises(CommandError, match="paper"):
+        call_command("explain", who.address, "-AbCdEfGhIjKlMnO")
+    call_command("explain", "--json", "--", who.address, "-AbCdEfGhIjKlMnO")
+    assert json.loads(capsys.readouterr().out)["paper"] == "-AbCdEfGhIjKlMnO"
 
 
 def test_a_query_that_cannot_be_meant_is_refused_by_column(capsys):

@@ -8,9 +8,11 @@ from issue_rows import DAY, MONDAY, paper, reader, sight
 from search_rows import query_text, text
 
 from newsletter import editions, issues, search
+from newsletter.editions import recent
 from newsletter.matching import BadQuery
 from newsletter.matching.query import parse
 from newsletter.models import Candidate, Delivery, Edition, Interest, Issue, Paper, PinScope, SubscriberInterest
+from newsletter.search import _holdings
 
 pytestmark = pytest.mark.django_db
 DAYS = 4
@@ -57,8 +59,32 @@ def _planned(chosen: list[Interest], issue: Issue) -> list[tuple[str, str]]:
     return result
 
 
-@pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "not yet indexed"])
-def test_each_closed_day_is_what_planning_gives_a_fresh_reader(indexed):
+def _kept() -> editions.Keep:
+    """Whole, read once for all questions."""
+    found: dict[tuple[int, ...], editions.Recent | None] = {}
+
+    def keep(shown):
+        key = tuple(issue.pk for issue in shown)
+        if key not in found:
+            found[key] = editions.Recent.whole(shown)
+        return found[key]
+
+    return keep
+
+
+@pytest.mark.parametrize(
+    ("indexed", "keep", "many"),
+    [
+        (True, lambda _: None, 1_000),
+        (False, lambda _: None, 1),
+        (True, _kept(), 1_000),
+        (True, _kept(), 1),
+        (False, _kept(), 1_000),
+    ],
+    ids=["indexed", "not yet indexed", "kept whole", "kept whole and narrowed", "kept whole, not yet indexed"],
+)
+def test_each_closed_day_is_what_planning_gives_a_fresh_reader(indexed, keep, many, monkeypatch):
+    monkeypatch.setattr(_holdings, "MANY", many)
     dice = random.Random(5)
     _history(dice)
     if indexed:
@@ -70,12 +96,23 @@ def test_each_closed_day_is_what_planning_gives_a_fresh_reader(indexed):
         except BadQuery:
             continue
         chosen = [Interest.objects.get_or_create(query=one)[0] for one in sorted(texts)]
-        days = editions.preview(queries=[row.query for row in chosen], now=MONDAY + DAYS * DAY)
+        days = editions.preview(queries=[row.query for row in chosen], now=MONDAY + DAYS * DAY, keep=keep)
         for day, issue in zip(days, Issue.objects.filter(state="CLOSED").order_by("number"), strict=False):
             shown = [(pick.card.ref, pick.reason) for pick in day.picks]
             assert shown == _planned(chosen, issue), (sorted(texts), issue.number)
             assert day.count == len(shown)
         compared += 1
+
+
+def test_more_papers_than_a_process_should_keep_are_not_kept(monkeypatch):
+    for number in range(3):
+        paper(f"Robot {number}", at=MONDAY)
+    issues.close(now=MONDAY)
+    closed = list(Issue.objects.filter(state="CLOSED"))
+    monkeypatch.setattr(recent, "MOST", 2)
+    assert editions.Recent.whole(closed) is None
+    monkeypatch.setattr(recent, "MOST", 3)
+    assert len(editions.Recent.whole(closed).shown) == 3
 
 
 def test_of_near_duplicates_a_day_counts_one():

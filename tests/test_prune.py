@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import connection
 from issue_rows import DAY, MONDAY, paper, reader
 
 from newsletter import curation, delivery, editions, issues, subscribers
 from newsletter.delivery import retention
 from newsletter.delivery.audit import audit
+from newsletter.issues.sums import edition_breaches, edition_key
 from newsletter.models import Allowance, Delivery, Edition, Event, Issue, PinScope, Run, Subscriber
 from newsletter.subscribers import allowances, consent
 
@@ -166,3 +168,39 @@ def test_no_limit_looks_further_back_than_counters_are_kept():
     limits = [value for value in vars(consent).values() if isinstance(value, allowances.Limit)]
     assert len(limits) > 3 and max(limit.over_days for limit in limits) <= allowances.LONGEST_DAYS
     assert subscribers.forget_allowances(now=MONDAY) == 0
+
+
+def _steps(act) -> int:
+    """Of SQLite's machine, in thousands."""
+    taken = []
+    connection.connection.set_progress_handler(lambda: taken.append(1), 1_000)
+    try:
+        act()
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    return len(taken)
+
+
+@pytest.mark.sqlite
+def test_what_asks_for_the_copies_of_editions_reads_the_ledger_once():
+    """No index leads from an edition to its copies: twice the ledger is twice the work, not four times."""
+    steps = []
+    run = Run.objects.create(stage="plan", as_of=MONDAY, started_at=MONDAY)
+    shared = {"kind": "DIGEST", "lane": 1, "slot_on": MONDAY.date(), "due_at": MONDAY, "after": 0, "upto": 1, "run": run}
+    for _ in range(2):
+        first = Edition.objects.count()
+        picks = [[[number, 1, 1, ""]] for number in range(first, first + 2_000)]
+        rows = [Edition(key=edition_key(each), picks=each, created_at=MONDAY) for each in picks]
+        copies = [
+            Delivery(**shared, subscriber_id=place, run_seq=place + 1, state="SENT", created_at=MONDAY, edition=row)
+            for place, row in enumerate(Edition.objects.bulk_create(rows), start=first)
+        ]
+        Delivery.objects.bulk_create(copies)
+        asked = [
+            lambda: list(edition_breaches(1)),
+            lambda: editions.prune(before=MONDAY + DAY),
+            lambda: editions.prune(before=MONDAY + DAY, dry_run=True),
+        ]
+        steps.append([_steps(act) for act in asked])
+    assert Edition.objects.count() == 4_000
+    assert all(twice < 3 * once for once, twice in zip(*steps, strict=True)), steps

@@ -11,7 +11,10 @@ from search_rows import query_text, world
 
 from newsletter import issues, search
 from newsletter.matching import BadQuery, Document, query, score
-from newsletter.models import Candidate, Paper, Sighting, Terms, Unindexed
+from newsletter.models import Candidate, Issue, Paper, Sighting, Terms, Unindexed
+from newsletter.search import _dialect, _holdings
+from newsletter.search._kept import Words
+from newsletter.search._remembered import Remembered
 from newsletter.sources import identity, ingest_sample
 
 pytestmark = pytest.mark.django_db
@@ -58,8 +61,14 @@ def _agree(asked: query.Query, documents: dict[int, Document]) -> int:
     return len(wanted)
 
 
-@pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "not yet indexed"])
-def test_a_search_finds_what_asking_every_paper_finds(indexed):
+@pytest.mark.parametrize(
+    ("indexed", "few", "many"),
+    [(True, 2_000, 1_000), (True, 20, 1), (False, 2_000, 1_000), (False, 20, 1)],
+    ids=["indexed", "indexed, as of many papers", "not yet indexed", "not yet indexed, as of many papers"],
+)
+def test_a_search_finds_what_asking_every_paper_finds(indexed, few, many, monkeypatch):
+    monkeypatch.setattr(_dialect, "FEW", few)
+    monkeypatch.setattr(_holdings, "MANY", many)
     dice = random.Random(4)
     world(dice, 250)
     if indexed:
@@ -137,6 +146,26 @@ def test_pages_are_stable_and_leave_nothing_out():
     whole = [hit.candidate.pk for hit in search.find(asked, on=TODAY, most=500).hits]
     paged = [hit.candidate.pk for start in range(0, 140, 7) for hit in search.find(asked, on=TODAY, start=start, most=7).hits]
     assert paged == whole and len(whole) > 50
+
+
+def test_only_what_is_printed_where_that_is_asked():
+    first, second = world(random.Random(1), 2)
+    Paper.objects.update(title="Zebras", withdrawn_at=None)
+    Candidate.objects.update(hidden_at=None, summary_edit="")
+    growing = Issue.objects.create(number=99, opened_at=MONDAY)
+    Candidate.objects.filter(paper=first).update(issue=growing)
+    search.index_changed()
+    assert search.find(query.parse("zebra"), on=TODAY).total == 2
+    assert [hit.candidate.paper_id for hit in search.find(query.parse("zebra"), on=TODAY, printed=True).hits] == [second.pk]
+
+
+def test_words_are_remembered_under_their_stamp_and_the_oldest_forgotten():
+    one, two, three = (Words(paper, "2027-03-01", "zebra", "", "", "", "1 0 0 0") for paper in (1, 2, 3))
+    remembered = Remembered(most=2)
+    remembered.keep({1: one, 2: two}, {1: "a", 2: "b"})
+    assert remembered.find({1: "a", 2: "later", 9: "x"}) == {1: one}
+    remembered.keep({3: three}, {3: "c"})
+    assert remembered.find({1: "a", 2: "b", 3: "c"}) == {1: one, 3: three}
 
 
 def test_after_all_migrations_index_and_triggers_are_there():

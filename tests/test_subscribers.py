@@ -253,6 +253,73 @@ def test_who_left_or_was_erased_may_come_back_by_confirming(db, reason):
     assert not Suppression.objects.exists()
 
 
+def test_what_is_asked_for_who_left_waits_for_their_confirmation(db):
+    left = joined(queries=("robotics",), zone="Asia/Tokyo", hour=9)
+    subscribers.unsubscribe(left.public_id, now=NOW)
+    ask("Ada@example.org", now=NOW + DAY, queries=("poetry",), zone="Europe/Berlin", hour=5)
+    row = reader()
+    assert (row.status, row.address, row.zone, row.hour) == ("LEFT", ADA, "Asia/Tokyo", 9)
+    assert [each.query for each in row.interests.all()] == ["robotics"]
+    ask(now=NOW + DAY, queries=("sculpture",), zone="Europe/Paris")  # no second mail today; the wish is replaced
+    assert subscribers.confirm(newest_token(), now=NOW + DAY).status == "ACTIVE"
+    row = reader()
+    assert (row.address, row.zone, row.hour, row.asked) == ("Ada@example.org", "Europe/Paris", 7, None)
+    assert [each.query for each in row.interests.all()] == ["sculpture"]
+
+
+def test_a_topic_that_is_gone_meanwhile_is_left_out_of_what_was_asked(db):
+    Interest.objects.create(query="vision", slug="vision", name="Vision")
+    left = joined(queries=("robotics",))
+    subscribers.unsubscribe(left.public_id, now=NOW)
+    ask(now=NOW + DAY, queries=("poetry",), topics=("vision",))
+    Interest.objects.filter(slug="vision").update(slug=None)
+    subscribers.confirm(newest_token(), now=NOW + DAY)
+    assert [each.query for each in reader().interests.all()] == ["poetry"]
+
+
+def test_what_was_asked_for_who_left_is_forgotten_after_fourteen_days(db):
+    left = joined(queries=("robotics",))
+    subscribers.unsubscribe(left.public_id, now=NOW)
+    ask(now=NOW + DAY, queries=("poetry",))
+    assert subscribers.forget_unconfirmed(now=NOW + 14 * DAY) == 0 and reader().asked
+    assert subscribers.forget_unconfirmed(now=NOW + 15 * DAY + timedelta(seconds=1), dry_run=True) == 0 and reader().asked
+    assert subscribers.forget_unconfirmed(now=NOW + 15 * DAY + timedelta(seconds=1)) == 0
+    row = reader()
+    assert (row.status, row.asked, row.confirm_expires_at) == ("LEFT", None, None)
+    assert [each.query for each in row.interests.all()] == ["robotics"]
+
+
+def test_leaving_again_takes_back_what_was_asked_and_leaves_the_goodbye(db):
+    left = joined(queries=("robotics",))
+    subscribers.unsubscribe(left.public_id, now=NOW)
+    ask(now=NOW + DAY, queries=("poetry",))
+    assert subscribers.unsubscribe(left.public_id, now=NOW + DAY)
+    assert not subscribers.unsubscribe(left.public_id, now=NOW + DAY)
+    row = reader()
+    assert (row.status, row.left_at, row.asked, row.confirm_expires_at) == ("LEFT", NOW, None, None)
+    assert mails(Kind.CONFIRM, state="PENDING").count() == 0 and mails(Kind.GOODBYE, state="PENDING").count() == 1
+    with pytest.raises(Refused, match="USED"):
+        subscribers.confirm(newest_token(), now=NOW + DAY)
+
+
+def test_erasing_takes_the_words_that_were_asked_since_leaving(db):
+    left = joined()
+    subscribers.unsubscribe(left.public_id, now=NOW)
+    ask(now=NOW + DAY, queries=("an unusual hobby",))
+    assert Interest.objects.filter(query__contains="hobby").exists()
+    subscribers.erase(left.public_id, now=NOW + DAY)
+    assert not Interest.objects.filter(query__contains="hobby").exists()
+
+
+def test_who_complained_stays_so_when_what_was_asked_lapses(db):
+    left = joined()
+    subscribers.unsubscribe(left.public_id, now=NOW)
+    ask(now=NOW + DAY)
+    Subscriber.objects.update(status=SubscriberStatus.COMPLAINED)
+    subscribers.forget_unconfirmed(now=NOW + 30 * DAY)
+    assert (reader().status, reader().asked) == ("COMPLAINED", None)
+
+
 def test_a_bounced_reader_may_confirm_once_in_thirty_days_after_thirty_days(db):
     row = joined(now=NOW - 100 * DAY)
     Subscriber.objects.filter(pk=row.pk).update(status=SubscriberStatus.BOUNCED, next_slot_at=None)

@@ -1,32 +1,31 @@
 """What a choice of interests would have brought: for the sign-up page, topic pages and the desk. Reads, never writes.
 
-Days are read as planning reads them, but from the stored words and only where the index says that something may match; all
-days are asked at once, and only what may be picked is looked at as a paper.
+Days are read as planning reads them, but from the stored words, and only where the index says that something may match or
+where somebody keeps them whole; all closed days are asked at once, and only what may be picked is looked at as a paper.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 
-from newsletter import issues, mail, search
-from newsletter.editions import mutes, twins, window
+from newsletter import issues, mail
+from newsletter.editions import mutes, window
 from newsletter.editions._had import Ledger
 from newsletter.editions.choose import Choice, Hit, Offer, Pick, choose
 from newsletter.editions.choose_many import Floats, Ints
+from newsletter.editions.recent import Keep, Recent
 from newsletter.editions.window import DEFAULT_QUERY
 from newsletter.editions.write import card, digest_value
 from newsletter.matching.crowd import Answers
-from newsletter.models import Candidate, Interest, Issue, IssueState, Paper, PinScope, Subscriber
-from newsletter.search import Holdings, Row
+from newsletter.models import Interest, Issue, IssueState, Paper, PinScope, Subscriber
+from newsletter.search import Told
 
 DAYS = 14
 SPARE = 4  # papers of a day looked at beyond what a copy holds; then ever more where the choice could still change
@@ -38,29 +37,31 @@ NOBODY = -1  # the interest of a paper that matches none
 class PreviewDay:
     """One issue: its day, how many papers a copy would have held, and those papers (see `carded`). `open`: still gathering."""
 
+    issue: int  # its id
     on: date
     count: int
     picks: tuple[mail.Pick, ...]
     open: bool = False
 
 
-class _Shown(NamedTuple):
-    """A surviving paper as the newest visible candidate of one issue shows it, with the newest pin of any of them."""
+@dataclass(frozen=True, slots=True)
+class FirstIssue:
+    """What a new reader is shown at once."""
 
-    paper: int
-    row: Row
-    pin: str
+    issue: Issue
+    digest: mail.Digest
+    is_newest: bool
 
 
 @dataclass(frozen=True)
 class _Stock:
-    """All days' papers, by place in every column.
+    """Some issues' papers, asked one question; all by place in every column.
 
     best: the relevance to the interest that the paper is shown under, -1.0 where none matches; under: its id, or NOBODY.
     """
 
-    shown: Sequence[_Shown]
-    holdings: Holdings
+    recent: Recent
+    told: Told
     interests: Sequence[Interest]
     answers: Answers
     best: Floats
@@ -68,25 +69,27 @@ class _Stock:
 
     @cached_property
     def order(self) -> list[int]:
-        """Places as `choose` ranks them: pins, then by worth, then the older candidate. What is no offer is left out."""
-        pinned = np.array([one.pin != PinScope.NONE for one in self.shown], np.bool_)
-        offered = (self.under != NOBODY) | np.array([one.pin == PinScope.EVERYONE for one in self.shown], np.bool_)
-        trend = np.array([one.row.trend for one in self.shown], np.float64)
-        candidate = np.array([one.row.candidate for one in self.shown], np.int64)
-        worth = np.maximum(self.best, 0.0) * (1.0 + trend)
-        order = np.lexsort((candidate, -worth, ~pinned))
-        return [place for place in order.tolist() if offered[place]]
+        """Places as `choose` ranks them."""
+        return self.recent.ranked(self.best, self.under != NOBODY)
+
+    def of_issue(self, barred: Collection[int]) -> Mapping[int, list[int]]:
+        """The same by issue, without these."""
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for place in self.order:
+            if place not in barred:
+                found[self.recent.shown[place].row.issue].append(place)
+        return found
 
     def offers(self, places: Sequence[int]) -> list[Offer]:
         """Each under the one interest that it is shown under, without a reason, which only the chosen need."""
-        papers = [self.shown[place].paper for place in places]
-        alike = twins.by_place([self.holdings.vocabularies(place) for place in places])
+        papers = [self.recent.shown[place].paper for place in places]
+        alike = self.recent.alike(places)
         return [
             self._offer(place, frozenset(papers[other] for other in others)) for place, others in zip(places, alike, strict=True)
         ]
 
     def _offer(self, place: int, alike: frozenset[int]) -> Offer:
-        one, under = self.shown[place], int(self.under[place])
+        one, under = self.recent.shown[place], int(self.under[place])
         hits = {under: Hit(float(self.best[place]), "")} if under != NOBODY else {}
         pinned = one.pin != PinScope.NONE
         return Offer(candidate=one.row.candidate, paper=one.paper, trend=one.row.trend, hits=hits, pinned=pinned, twins=alike)
@@ -111,29 +114,30 @@ def preview(
     limit: int = 10,
     carded: int = 100,
     without: Mutes = NO_MUTES,
+    keep: Keep = lambda _issues: None,
 ) -> list[PreviewDay]:
     """The last `days` days' issues, oldest first, for these canonical or typed queries (none: is:trending).
 
-    carded: how many issues with papers, the newest, get their cards; the others are counted. without: what is muted.
+    carded: how many issues with papers, the newest, get their cards; the others are counted. without: what is muted. keep: see
+    there; closed issues and the open one are asked for one by one, as the latter changes more often.
 
     Raises matching.query.BadQuery. Closed issues give what planning gives a fresh reader of that one issue.
     """
     interests = interests_of(queries)
     since = issues.local_date(now) - timedelta(days=days - 1)
     closed = Issue.objects.exclude(state=IssueState.OPEN).filter(closed_on__gte=since).order_by("closed_on", "number")
-    shown = [*closed, *Issue.objects.filter(state=IssueState.OPEN)]
-    stock = _stocked(shown, interests)
-    of_issue: dict[int, list[int]] = {issue.pk: [] for issue in shown}
-    barred = _muted_places(stock, without)
-    for place in [place for place in stock.order if place not in barred]:
-        of_issue[stock.shown[place].row.issue].append(place)
-    choices = [_chosen(stock, of_issue[issue.pk], limit) for issue in shown]
-    cards = _cards(stock, [pick for choice in [one for one in reversed(choices) if one.picks][:carded] for pick in choice.picks])
+    asked = [
+        _asked(list(shown), interests, keep, without, limit) for shown in (closed, Issue.objects.filter(state=IssueState.OPEN))
+    ]
+    filled = [issue.pk for _, choices in asked for issue, choice in choices if choice.picks]
     result = []
-    for issue, choice in zip(shown, choices, strict=True):
-        picks = tuple(cards[pick.candidate] for pick in choice.picks if pick.candidate in cards)
-        on = issue.closed_on or issues.local_date(now)
-        result.append(PreviewDay(on=on, count=len(choice.picks), picks=picks, open=issue.state == IssueState.OPEN))
+    for stock, choices in asked:
+        carding = {issue.pk for issue, _ in choices}.intersection(filled[max(0, len(filled) - carded) :])
+        cards = _cards(stock, [pick for issue, choice in choices if issue.pk in carding for pick in choice.picks])
+        for issue, choice in choices:
+            picks = tuple(cards[pick.candidate] for pick in choice.picks if pick.candidate in cards)
+            on = issue.closed_on or issues.local_date(now)
+            result.append(PreviewDay(issue.pk, on, count=len(choice.picks), picks=picks, open=issue.state == IssueState.OPEN))
     return result
 
 
@@ -154,6 +158,27 @@ def preview_issue(*, issue: Issue, subscriber: Subscriber | None = None, queries
     return replace(digest, card_length=subscriber.card_length, locale=subscriber.locale) if subscriber else digest
 
 
+def first_issue(*, subscriber: Subscriber, now: datetime) -> FirstIssue | None:
+    """The newest closed issue; where it has nothing for this reader, the last of DAYS days that has. None: none has closed yet.
+
+    Two issues are read whole at most: it stands behind a feed.
+    """
+    newest = Issue.objects.filter(state=IssueState.CLOSED).order_by("-number").first()
+    if newest is None:
+        return None
+    first = FirstIssue(newest, preview_issue(issue=newest, subscriber=subscriber), is_newest=True)
+    if first.digest.picks:
+        return first
+    queries = [interest.query for interest in subscriber.interests.all()]
+    without = Mutes(tuple(subscriber.muted), tuple(subscriber.mutes.values_list("interest__query", flat=True)))
+    days = preview(queries=queries, now=now, carded=0, without=without)
+    filled = [day.issue for day in days if day.count and not day.open and day.issue != newest.pk]
+    if not filled:
+        return first
+    issue = Issue.objects.get(pk=filled[-1])
+    return FirstIssue(issue, preview_issue(issue=issue, subscriber=subscriber), is_newest=False)
+
+
 def interests_of(queries: Sequence[str]) -> list[Interest]:
     """Interest rows where they exist, unsaved ones with ids from UNSAVED where not. Raises BadQuery."""
     texts = [window.query_of(text).canonical for text in queries if text.strip()] or [DEFAULT_QUERY]
@@ -161,30 +186,18 @@ def interests_of(queries: Sequence[str]) -> list[Interest]:
     return [known.get(text) or Interest(pk=UNSAVED + place, query=text) for place, text in enumerate(dict.fromkeys(texts))]
 
 
-def _stocked(shown: Sequence[Issue], interests: Sequence[Interest]) -> _Stock:
-    """Everything of these issues that may match, asked once."""
+def _asked(
+    shown: Sequence[Issue], interests: Sequence[Interest], keep: Keep, without: Mutes, limit: int
+) -> tuple[_Stock, list[tuple[Issue, Choice]]]:
+    """What each of these issues would have brought."""
     queries = [window.query_of(interest.query) for interest in interests]
-    offered = _survivors(search.among(queries, issues=[issue.pk for issue in shown]))
-    days = {issue.pk: issue.closed_on for issue in shown}
-    holdings = Holdings.of([one.row for one in offered], [one.paper for one in offered], [days[one.row.issue] for one in offered])
-    answers = holdings.answers(queries)
-    best, under = _best(answers, [interest.pk for interest in interests], len(offered))
-    return _Stock(offered, holdings, interests, answers, best, under)
-
-
-def _survivors(rows: Sequence[Row]) -> list[_Shown]:
-    """As a window of each one issue shows it: a merged paper's candidate stands for the survivor."""
-    merged = dict(Paper.objects.filter(merged_into__isnull=False).values_list("id", "merged_into_id"))
-    gone = set(Paper.objects.filter(withdrawn_at__isnull=False).values_list("id", flat=True))
-    newest: dict[tuple[int, int], _Shown] = {}
-    for row in sorted(rows, key=attrgetter("candidate")):
-        paper = row.paper
-        while paper in merged:
-            paper = merged[paper]
-        if paper not in gone:
-            known = newest.get((row.issue, paper))
-            newest[row.issue, paper] = _Shown(paper, row, known.pin if known and row.pin == PinScope.NONE else row.pin)
-    return list(newest.values())
+    recent = keep(shown) or Recent.asked(shown, queries)
+    told = Told(recent.holdings)
+    answers = recent.holdings.answers(queries, told)
+    best, under = _best(answers, [interest.pk for interest in interests], len(recent.shown))
+    stock = _Stock(recent, told, interests, answers, best, under)
+    ranked = stock.of_issue(_muted_places(stock, without))
+    return stock, [(issue, _chosen(stock, ranked.get(issue.pk, ()), limit)) for issue in shown]
 
 
 def _best(answers: Answers, interests: Sequence[int], papers: int) -> tuple[Floats, Ints]:
@@ -218,11 +231,11 @@ def _is_settled(choice: Choice, rest: set[int], limit: int) -> bool:
 
 def _cards(stock: _Stock, picks: Sequence[Pick]) -> dict[int, mail.Pick]:
     """Cards by candidate, each with its reason as a wave words it; a pin to everyone has none."""
-    rows = Candidate.objects.select_related("paper__merged_into").in_bulk([pick.candidate for pick in picks])
-    places = {one.row.candidate: place for place, one in enumerate(stock.shown) if one.row.candidate in rows}
-    matched = [pick for pick in picks if pick.interest is not None]
+    rows = stock.recent.candidates([pick.candidate for pick in picks])
+    places = stock.recent.places
+    matched = [pick for pick in picks if pick.interest is not None and pick.candidate in rows]
     for pick in matched:
-        stock.holdings.tell(places[pick.candidate], rows[pick.candidate].paper.survivor())
+        stock.told.tell(places[pick.candidate], rows[pick.candidate].paper.survivor())
     numbers = {interest.pk: number for number, interest in enumerate(stock.interests)}
     asked = [numbers[pick.interest or 0] for pick in matched]
     names = [window.called(stock.interests[number]) for number in asked]
@@ -232,17 +245,17 @@ def _cards(stock: _Stock, picks: Sequence[Pick]) -> dict[int, mail.Pick]:
 
 
 def _muted_places(stock: _Stock, without: Mutes) -> set[int]:
-    """Places of the stock whose paper is muted."""
+    """Places on offer whose paper is muted."""
     barred: set[int] = set()
+    shown = stock.recent.shown
     if without.queries:
-        answers = stock.holdings.answers([window.query_of(text) for text in without.queries])
+        answers = stock.recent.holdings.answers([window.query_of(text) for text in without.queries], stock.told)
         barred.update(answers.papers.tolist())
     if without.words:
-        papers = Paper.objects.filter(pk__in={one.row.paper for one in stock.shown}).values_list(
-            "id", "title", "abstract", "authors"
-        )
-        muted = {pk for pk, *texts in papers.iterator() if mutes.muted_by(without.words, mutes.said(*texts))}
-        barred.update(place for place, one in enumerate(stock.shown) if one.row.paper in muted)
+        offered = {shown[place].row.paper for place in stock.order}
+        texts = Paper.objects.filter(pk__in=offered).values_list("id", "title", "abstract", "authors")
+        muted = {pk for pk, *said in texts.iterator() if mutes.muted_by(without.words, mutes.said(*said))}
+        barred.update(place for place in stock.order if shown[place].row.paper in muted)
     return barred
 
 

@@ -8,8 +8,9 @@ least 20 words are nearly the same. "Part I" and "Part II" of a series differ in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import combinations
+from typing import NamedTuple
 
 from newsletter.matching import Document
 
@@ -20,6 +21,8 @@ NOT_ANOTHER = 0.5
 TITLE_WORDS = 4
 ABSTRACT_WORDS = 20
 FEW = 50
+_SHARED = SAME / (1 + SAME)  # words that both have, of the sum of both sizes, where the Jaccard index is SAME
+_MARKS = 511
 
 
 def vocabularies(document: Document) -> tuple[Words, Words]:
@@ -39,6 +42,46 @@ def by_place(papers: Sequence[tuple[Words, Words]]) -> list[frozenset[int]]:
         found[one].add(other)
         found[other].add(one)
     return [frozenset(twins) for twins in found]
+
+
+class Outline(NamedTuple):
+    """Of title and abstract: how many terms, and a bit for each (some share one), by which most that differ are told apart."""
+
+    sizes: tuple[int, int]
+    marks: tuple[int, int]
+
+
+def outline(words: tuple[Words, Words]) -> Outline:
+    title, abstract = words
+    return Outline((len(title), len(abstract)), (_marks(title), _marks(abstract)))
+
+
+def by_outline(outlines: Sequence[Outline], words: Callable[[int], tuple[Words, Words]]) -> list[frozenset[int]]:
+    """`by_place` of papers whose outlines are known; words: the `vocabularies` of a place, asked for where two may be twins."""
+    found: list[set[int]] = [set() for _ in outlines]
+    for (one, left), (other, right) in combinations(enumerate(outlines), 2):
+        if _may_be_near(left, right, 0, TITLE_WORDS) or _may_be_near(left, right, 1, ABSTRACT_WORDS):
+            (title, abstract), (other_title, other_abstract) = words(one), words(other)
+            if _twins(title, other_title, abstract, other_abstract):
+                found[one].add(other)
+                found[other].add(one)
+    return [frozenset(twins) for twins in found]
+
+
+def _marks(words: Words) -> int:
+    marks = 0
+    for word in words:
+        marks |= 1 << (hash(word) & _MARKS)
+    return marks
+
+
+def _may_be_near(left: Outline, right: Outline, which: int, least: int) -> bool:
+    """Whether the Jaccard index can be SAME: a bit that the other lacks is a word that it lacks, and so few may be missing."""
+    size, other_size = left.sizes[which], right.sizes[which]
+    if size < least or other_size < least:
+        return False
+    missing = (left.marks[which] & ~right.marks[which]).bit_count()
+    return missing <= size - _SHARED * (size + other_size) + 1e-9
 
 
 def _pairs(papers: Sequence[tuple[Words, Words]]) -> list[tuple[int, int]]:

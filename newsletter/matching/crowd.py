@@ -49,13 +49,14 @@ class Answers:
     papers: NDArray[np.int32]
     relevance: NDArray[np.float64]
 
-    def __init__(self, index: Index | Scan, compiled: Sequence[str]) -> None:
+    def __init__(self, index: Index | Scan, compiled: Sequence[str], told: Sequence[Document] | None = None) -> None:
+        """told: the documents that reasons are worded by, where the index has others."""
         leaves, self._groups = _grouped(compiled)
         self._postings, self._rows = index.postings(leaves)
         found = self._rows < len(self._postings.bits) - 1
         self._weights = np.array([weight(text) if hit else 0.0 for text, hit in zip(leaves, found.tolist(), strict=True)])
         self._answer(len(compiled))
-        self._reasons = Reasons(index.documents, leaves, self._rows, self._weights, self._postings)
+        self._reasons = Reasons(index.documents if told is None else told, leaves, self._rows, self._weights, self._postings)
         self._of = np.empty((len(compiled), 2), np.int32)
         for at, group in enumerate(self._groups):
             self._of[group.members, 0] = at

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,19 @@ class Hits:
     def joined(cls, parts: Sequence[Hits]) -> Hits:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
+    @classmethod
+    def of_rows(cls, each: Sequence[Hits]) -> Hits:
+        """Row n has the hits of each[n], whatever their row was."""
+        if not each:
+            return cls.joined([NO_HITS])
+        every = cls.joined(each)
+        return replace(every, row=np.repeat(np.arange(len(each)), [len(hits.row) for hits in each]))
+
+    def by_row(self, rows: int) -> list[Hits]:
+        """Of rows 0 ... rows - 1 in this order; these stand so."""
+        bounds = np.searchsorted(self.row, np.arange(rows + 1)).tolist()
+        return [self._at(slice(*span)) for span in pairwise(bounds)]
+
     def of(self, rows: NDArray[np.bool_]) -> Hits:
         """Those of the rows that are marked."""
         return self._at(rows[self.row])
@@ -45,8 +59,12 @@ class Hits:
     def sorted(self) -> Hits:
         return self._at(np.argsort(self.row, kind="stable"))
 
-    def _at(self, which: Ints | NDArray[np.bool_]) -> Hits:
+    def _at(self, which: Ints | NDArray[np.bool_] | slice) -> Hits:
         return Hits(*(getattr(self, name)[which] for name in self.__slots__))
+
+
+_NONE = np.zeros(0, np.int64)
+NO_HITS = Hits(_NONE, _NONE, np.zeros(0), np.zeros(0, np.int8), np.zeros(0))
 
 
 def text_hits(row: Ints, paper: Ints, times: Ints, lengths: Reals) -> Hits:

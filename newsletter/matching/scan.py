@@ -19,6 +19,7 @@ from newsletter.matching.nodes import Flag, Number, Text
 from newsletter.matching.postings import Hits, Ints, Postings, Reals, facet_hits, text_hits
 from newsletter.matching.score import SCOPES, facet
 
+MOST_KEPT = 500_000  # hits of leaves asked before, 33 bytes each
 FEW = 16  # terms that are searched for; for more of them each line is cut into its terms first
 
 
@@ -27,7 +28,9 @@ class Scan:
     """Papers by column. lines, surfaces: by TEXT_FIELDS, then paper, as in a View; lengths[paper, field], in terms.
 
     documents: read for names, categories and ages, and for reasons; facts: for the other flags and numbers, what has a
-    Document's attributes for them; surfaces: called where a leaf is a prefix.
+    Document's attributes for them; surfaces: called where a leaf is a prefix. What a leaf finds is kept: threads may share it.
+    lasting: many questions are to come, so that after FEW leaves every term is looked up for good. narrow: the papers that may
+    have these terms, rising; None: nobody knows.
     """
 
     documents: Sequence[Document]
@@ -35,21 +38,35 @@ class Scan:
     lines: Sequence[Sequence[str]]
     surfaces: Callable[[], Sequence[Sequence[str]]]
     lengths: Reals
+    lasting: bool = False
+    narrow: Callable[[Text], Sequence[int] | None] = lambda _leaf: None
 
     def postings(self, leaves: Sequence[str]) -> tuple[Postings, Ints]:
         """leaves: as compiled. Their hits, and each one's row of them; the last row has none."""
+        known = {text: hits for text in leaves if (hits := self._known.get(text)) is not None}
+        known |= self._asked([text for text in dict.fromkeys(leaves) if text not in known])
+        hits, nowhere = Hits.of_rows([known[text] for text in leaves]), len(leaves)
+        rows = np.full(len(leaves), nowhere)
+        rows[hits.row] = hits.row
+        return Postings(hits, nowhere + 1, len(self.documents)), rows
+
+    def _asked(self, leaves: Sequence[str]) -> dict[str, Hits]:
+        """Of leaves that are asked for the first time; kept, as long as there is room."""
         read = [leaf_of(text) for text in leaves]
-        texts = [(row, leaf) for row, leaf in enumerate(read) if isinstance(leaf, Text)]
-        parts = [self._text_hits(texts)]
+        found = self._text_hits([(row, leaf) for row, leaf in enumerate(read) if isinstance(leaf, Text)]).by_row(len(read))
         for row, leaf in enumerate(read):
             if not isinstance(leaf, Text):
                 asked = self.facts if isinstance(leaf, Flag | Number) and leaf.name != "age" else self.documents
                 papers = [paper for paper, document in enumerate(asked) if leaf.holds(document)]
-                parts.append(facet_hits(row, facet(leaf)[0], papers, asked))
-        hits, nowhere = Hits.joined(parts).sorted(), len(leaves)
-        rows = np.full(len(leaves), nowhere)
-        rows[hits.row] = hits.row
-        return Postings(hits, nowhere + 1, len(self.documents)), rows
+                found[row] = facet_hits(row, facet(leaf)[0], papers, asked)
+        hits = dict(zip(leaves, found, strict=True))
+        if sum(len(each.row) for each in (*self._known.values(), *found)) <= MOST_KEPT:
+            self._known.update(hits)
+        return hits
+
+    @cached_property
+    def _known(self) -> dict[str, Hits]:
+        return {}
 
     def _text_hits(self, texts: Sequence[tuple[int, Text]]) -> Hits:
         rows: list[Ints] = [np.zeros(0, np.int64)]
@@ -57,12 +74,14 @@ class Scan:
         times: list[Ints] = [np.zeros((0, len(TEXT_FIELDS)), np.int64)]
         having = self._having(frozenset(term for _, leaf in texts if _is_terms(leaf) for term in leaf.terms))
         for row, leaf in texts:
-            if having is not None and _is_terms(leaf):
-                some: Any = _fewest(having.get(term, ()) for term in leaf.terms)
-                times.append(self._times(leaf, some))
-            else:
+            some: Any = None
+            if _is_terms(leaf):
+                some = self.narrow(leaf) if having is None else _fewest(having.get(term, ()) for term in leaf.terms)
+            if some is None:
                 some, found = self._searched(leaf)
-                times.append(found)
+            else:
+                found = self._times(leaf, some)
+            times.append(found)
             papers.append(np.asarray(some, np.int64))
             rows.append(np.full(len(some), row))
         return text_hits(np.concatenate(rows), np.concatenate(papers), np.concatenate(times), self.lengths)
@@ -96,12 +115,23 @@ class Scan:
 
     def _having(self, terms: frozenset[str]) -> Mapping[str, Sequence[int]] | None:
         """Which papers have each term; None for few terms, which are found sooner by searching."""
+        if self.lasting and len(self._known) + len(terms) > FEW:
+            return self._holders
         if len(terms) <= FEW:
             return None
         having: defaultdict[str, list[int]] = defaultdict(list)
         for paper, line in enumerate(map("\n".join, zip(*self.lines, strict=True))):
             for term in terms.intersection(line.split()):
                 having[term].append(paper)
+        return having
+
+    @cached_property
+    def _holders(self) -> Mapping[str, Sequence[int]]:
+        """The same for every term there is."""
+        having: dict[str, list[int]] = {}
+        for paper, line in enumerate(map("\n".join, zip(*self.lines, strict=True))):
+            for term in set(line.split()):
+                having.setdefault(term, []).append(paper)
         return having
 
 

@@ -87,6 +87,9 @@ class Subscriber(models.Model):
         max_length=64, blank=True, default="", help_text="sha256 of the newest confirmation token; kept after its use"
     )
     confirm_expires_at = models.DateTimeField(null=True, blank=True)
+    asked = models.JSONField(
+        null=True, blank=True, help_text="what was asked for at the form since this reader left; holds once it is confirmed"
+    )
     zone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
     hour = models.PositiveSmallIntegerField(default=7, help_text="local hour of the digest, 0-23")
     days = models.PositiveSmallIntegerField(default=0b0011111, help_text="bit 0 = Monday ... bit 6 = Sunday")

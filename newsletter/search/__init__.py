@@ -5,8 +5,8 @@ in the writer's transaction, writes their words. What is not yet indexed is stil
 """
 
 from newsletter.search._bylines import slug_of
-from newsletter.search._find import POOL, Found, Hit, among, find
-from newsletter.search._holdings import Holdings
+from newsletter.search._find import POOL, Found, Hit, among, everything, find
+from newsletter.search._holdings import Holdings, Told, forget
 from newsletter.search._kept import Row
 from newsletter.search._rows import heal, index_changed
 from newsletter.search._schema import Unsupported, install, is_complete, remove
@@ -17,9 +17,12 @@ __all__ = [
     "Hit",
     "Holdings",
     "Row",
+    "Told",
     "Unsupported",
     "among",
+    "everything",
     "find",
+    "forget",
     "heal",
     "index_changed",
     "install",

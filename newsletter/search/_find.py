@@ -15,22 +15,24 @@ from newsletter.matching import Document, score
 from newsletter.matching.nodes import Name
 from newsletter.matching.query import Query
 from newsletter.models import Candidate, Sighting
+from newsletter.search import _dialect as dialect
 from newsletter.search._holdings import Holdings
 from newsletter.search._kept import Row, worded
 from newsletter.search._narrow import narrowed
 
 POOL = 500  # hits that are scored; of more than that, the newest
 # A paper is found under its newest candidate; hidden there, it is not found.
-_NEWEST = """
-    FROM newsletter_candidate c WHERE c.hidden_at IS NULL
+_VISIBLE = """
+    c.hidden_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM newsletter_candidate n WHERE n.paper_id = c.paper_id AND n.id > c.id)
     AND c.paper_id NOT IN (SELECT id FROM newsletter_paper WHERE withdrawn_at IS NOT NULL)
     AND c.paper_id NOT IN (SELECT id FROM newsletter_paper WHERE merged_into_id IS NOT NULL)
 """
+_PRINTED = "AND c.issue_id IN (SELECT id FROM newsletter_issue WHERE state <> 'OPEN')"
 # Whose words the index does not know: noted as changed, or shown with a curator's summary.
-_UNSURE = """
-    c.paper_id IN (SELECT paper_id FROM newsletter_unindexed UNION SELECT paper_id FROM newsletter_candidate WHERE summary_edit <> '')
-"""
+_CHANGED = "SELECT paper_id FROM newsletter_unindexed UNION SELECT paper_id FROM newsletter_candidate WHERE summary_edit <> ''"
+_UNSURE = f"c.paper_id IN ({_CHANGED})"
+_ANY = f"SELECT 1 WHERE EXISTS ({_CHANGED})"
 # Papers that were joined share their words, whichever row stands in the issue.
 _JOINED = """
     c.paper_id IN (SELECT id FROM newsletter_paper WHERE merged_into_id IS NOT NULL
@@ -59,12 +61,14 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-def find(query: Query, *, on: date, start: int = 0, most: int = 20, newest_first: bool = False) -> Found:
+def find(query: Query, *, on: date, start: int = 0, most: int = 20, newest_first: bool = False, printed: bool = False) -> Found:
     """A page of the papers that match, by relevance x trend, then the newest, or the newest first. Ages count to that day.
+
+    printed: only those whose newest candidate is in a closed issue.
 
     Up to POOL hits of the index all is exact, and pages are stable while the rows are. Beyond, the newest POOL are ranked.
     """
-    ids, over = _candidates(query, on)
+    ids, over = _candidates(query, on, _VISIBLE + _PRINTED if printed else _VISIBLE)
     rows = _listed(_rows(ids)) if _asks_for_sources(query) else _rows(ids)
     holdings = Holdings.of(rows, [row.paper for row in rows], [on] * len(rows))
     answers = holdings.answers([query])
@@ -79,16 +83,26 @@ def among(queries: Sequence[Query], *, issues: Collection[int]) -> list[Row]:
 
     Those whose words the index does not know, that are pinned or part of a merge are always among them.
     """
-    if not issues:
-        return []
     conditions = [narrowed(query.root, on=None) for query in queries]
     wanted = " OR ".join(f"({condition.sql})" for condition in conditions)
-    marks = ", ".join(["%s"] * len(issues))
-    sql = f"{_READ} WHERE c.hidden_at IS NULL AND c.issue_id IN ({marks}) AND ({wanted} OR c.pin <> 'NONE' OR {_UNSURE} OR {_JOINED})"
-    return _read(sql, (*issues, *(value for condition in conditions for value in condition.params)))
+    params = tuple(value for condition in conditions for value in condition.params)
+    return _shown(issues, f"({wanted} OR c.pin <> 'NONE' OR {_UNSURE} OR {_JOINED})", params)
+
+
+def everything(*, issues: Collection[int]) -> list[Row]:
+    """The same for queries that are not yet known."""
+    return _shown(issues, "TRUE", ())
+
+
+def _shown(issues: Collection[int], condition: str, params: tuple[Any, ...]) -> list[Row]:
+    if not issues:
+        return []
+    shown, pks = dialect.among("c.issue_id", list(issues))
+    return _read(f"{_READ} WHERE c.hidden_at IS NULL AND {shown} AND {condition}", (*pks, *params))
 
 
 def _hits(query: Query, page: Sequence[int], holdings: Holdings) -> Iterable[Hit]:
+    holdings.fetch(page)
     rows = Candidate.objects.select_related("paper", "issue").in_bulk([holdings.rows[place].candidate for place in page])
     for place in page:
         row = rows.get(holdings.rows[place].candidate)
@@ -101,10 +115,11 @@ def _worded(holdings: Holdings, place: int, row: Candidate) -> Document:
     return worded(holdings[place], row.paper.survivor(), summary=holdings.rows[place].summary)
 
 
-def _candidates(query: Query, on: date) -> tuple[list[int], bool]:
+def _candidates(query: Query, on: date, visible: str) -> tuple[list[int], bool]:
     condition = narrowed(query.root, on=on)
-    newest = _ids(f"SELECT c.id {_NEWEST} AND ({condition.sql}) ORDER BY c.id DESC LIMIT {POOL + 1}", condition.params)
-    unsure = _ids(f"SELECT c.id {_NEWEST} AND {_UNSURE} ORDER BY c.id DESC LIMIT {POOL + 1}", ())
+    newest = _ids(*dialect.newest(condition, visible, POOL + 1))
+    # Where there is none, which is soon known, SQLite would look for one among all candidates.
+    unsure = _ids(*dialect.newest(dialect.Condition(_UNSURE, (), False), visible, POOL + 1)) if _ids(_ANY, ()) else []
     return sorted({*newest[:POOL], *unsure[:POOL]}, reverse=True), max(len(newest), len(unsure)) > POOL
 
 
@@ -115,8 +130,10 @@ def _ids(sql: str, params: tuple[Any, ...]) -> list[int]:
 
 
 def _rows(ids: Sequence[int]) -> list[Row]:
-    marks = ", ".join(["%s"] * len(ids))
-    return _read(f"{_READ} WHERE c.id IN ({marks})", tuple(ids)) if ids else []
+    if not ids:
+        return []
+    condition, params = dialect.among("c.id", ids)
+    return _read(f"{_READ} WHERE {condition}", params)
 
 
 def _read(sql: str, params: tuple[Any, ...]) -> list[Row]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence, Set
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from datetime import date
 from functools import cached_property
 from typing import Any, overload
@@ -13,67 +15,27 @@ from django.db import connection
 from newsletter.matching import Document
 from newsletter.matching.compiled import compiled
 from newsletter.matching.crowd import Answers
+from newsletter.matching.nodes import Text
 from newsletter.matching.query import Query
 from newsletter.matching.scan import Scan
 from newsletter.models import Paper, Unindexed
+from newsletter.search._dialect import among, dialect
 from newsletter.search._kept import Rest, Row, Words, document_of, told_by, vocabulary_of
+from newsletter.search._remembered import STAMP, Remembered
 
 ASKED_AT_ONCE = 10_000  # ids a statement
-_LINES = "paper_id, listed_on, title, keywords, summary, abstract, substr(kept, 1, 60)"  # four lengths take fewer characters
+REMEMBERED_AT_ONCE = 1_000  # papers: a page of hits, not the days of a preview
+_LINES = "paper_id, CAST(listed_on AS text), title, keywords, summary, abstract, substr(kept, 1, 60)"  # four lengths take fewer characters
+MANY = 1_000
 _REST = "paper_id, authors, organizations, kept"
+_remembered = Remembered()
 
 
-class Holdings(Sequence[Document]):
-    """A candidate is called by its place among the rows. Documents have no text before `tell`, as `KeptDocument` says.
+class _Documents(Sequence[Document]):
+    """Made one by one, when asked for."""
 
-    Names, categories and unstemmed words, half of what is stored, are read when the first question asks for them.
-    """
-
-    def __init__(self, rows: Sequence[Row], words: Sequence[Words], days: Sequence[date | None]) -> None:
-        """words: each row's; days: what each row's age is counted to, None: the paper's own day."""
-        self.rows = rows
-        self._words, self._days = words, days
-        self._made: dict[int, Document] = {}
-
-    @classmethod
-    def of(cls, rows: Sequence[Row], papers: Sequence[int], days: Sequence[date | None]) -> Holdings:
-        """papers: whose words each row shows, which for a merged paper's row is the survivor."""
-        stored = _stored(set(papers))
-        anew = {paper for row, paper in zip(rows, papers, strict=True) if row.summary or paper not in stored}
-        whole = Paper.objects.in_bulk(anew) if anew else {}
-        words = [
-            Words.cut(whole[paper], row.summary) if row.summary or paper not in stored else stored[paper]
-            for row, paper in zip(rows, papers, strict=True)
-        ]
-        return cls(rows, words, days)
-
-    def answers(self, queries: Sequence[Query]) -> Answers:
-        """What every query finds here and how well, by place; reasons once the places asked about are told."""
-        lengths = np.fromiter(map(int, " ".join([words.lengths for words in self._words]).split()), np.float64).reshape(-1, 4)
-        lines = list(zip(*(words.lines for words in self._words), strict=True)) or [()] * 4
-        scan = Scan(self, self.rows, lines, self._surfaces, lengths)
-        return Answers(scan, [compiled(query) for query in queries])
-
-    def tell(self, place: int, paper: Paper) -> None:
-        """From now on the Document at this place has the texts of this paper, by which reasons are worded."""
-        self._made[place] = told_by(paper, self._words[place], self.rows[place], on=self._days[place])
-
-    def vocabularies(self, place: int) -> tuple[Set[str], Set[str]]:
-        """The terms of title and abstract, without making a Document."""
-        words = self._words[place]
-        return vocabulary_of(words.title), vocabulary_of(words.abstract)
-
-    def _surfaces(self) -> Sequence[Sequence[str]]:
-        return list(zip(*(rest.surfaces() for rest in self._rests), strict=True)) or [()] * 4
-
-    @cached_property
-    def _rests(self) -> Sequence[Rest]:
-        missing = {words.paper_id for words in self._words if words.rest is None}
-        read = {row[0]: Rest._make(row) for row in _rows(_REST, missing)}
-        return [words.rest or read.get(words.paper_id) or Rest(words.paper_id) for words in self._words]
-
-    def __len__(self) -> int:
-        return len(self.rows)
+    @abstractmethod
+    def _one(self, place: int) -> Document: ...
 
     @overload
     def __getitem__(self, place: int) -> Document: ...
@@ -81,18 +43,141 @@ class Holdings(Sequence[Document]):
     def __getitem__(self, place: slice) -> Sequence[Document]: ...
     def __getitem__(self, place: int | slice) -> Document | Sequence[Document]:
         if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
+            return [self._one(each) for each in range(*place.indices(len(self)))]
+        return self._one(place)
+
+
+class Holdings(_Documents):
+    """A candidate is called by its place among the rows. Documents have no text, as `KeptDocument` says; `Told` has it.
+
+    Names, categories and unstemmed words, half of what is stored, are read when the first question asks for them.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], words: Sequence[Words], days: Sequence[date | None], *, lasting: bool = False
+    ) -> None:
+        """words: each row's; days: what each row's age is counted to, None: the paper's own day; lasting: see `Scan`."""
+        self.rows = rows
+        self._words, self._days, self._lasting = words, days, lasting
+        self._made: dict[int, Document] = {}
+        self._rest: dict[int, Rest] = {}
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], papers: Sequence[int], days: Sequence[date | None], *, lasting: bool = False) -> Holdings:
+        """papers: whose words each row shows, which for a merged paper's row is the survivor."""
+        stored = _stored(set(papers), remembering=not lasting)
+        anew = {paper for row, paper in zip(rows, papers, strict=True) if row.summary or paper not in stored}
+        whole = Paper.objects.in_bulk(anew) if anew else {}
+        words = [
+            Words.cut(whole[paper], row.summary) if row.summary or paper not in stored else stored[paper]
+            for row, paper in zip(rows, papers, strict=True)
+        ]
+        return cls(rows, words, days, lasting=lasting)
+
+    def answers(self, queries: Sequence[Query], told: Told | None = None) -> Answers:
+        """What every query finds here and how well, by place; reasons once the places asked about are told."""
+        return Answers(self._scan, [compiled(query) for query in queries], told)
+
+    @cached_property
+    def _scan(self) -> Scan:
+        lengths = np.fromiter(map(int, " ".join([words.lengths for words in self._words]).split()), np.float64).reshape(-1, 4)
+        lines = list(zip(*(words.lines for words in self._words), strict=True)) or [()] * 4
+        return Scan(self, self.rows, lines, self._surfaces, lengths, self._lasting, self._narrow)
+
+    def _narrow(self, leaf: Text) -> Sequence[int] | None:
+        """Where this may stand, by SQLite's index: of many papers that is sooner than to search their texts."""
+        if connection.vendor != "sqlite" or len(self) < MANY:
+            return None
+        places = self._places
+        text, _ = dialect().phrase(leaf.field, leaf.terms)
+        asked = "SELECT rowid FROM newsletter_terms_fts WHERE newsletter_terms_fts MATCH %s AND rowid BETWEEN %s AND %s"
+        with connection.cursor() as cursor:
+            cursor.execute(asked, (text, min(places), max(places)))
+            found = [place for (paper,) in cursor.fetchall() for place in places.get(paper, ())]
+        return sorted({*found, *self._anew})
+
+    @cached_property
+    def _places(self) -> dict[int, list[int]]:
+        """By the paper whose words they show."""
+        places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, words in enumerate(self._words):
+            places[words.paper_id].append(place)
+        return dict(places)
+
+    @cached_property
+    def _anew(self) -> list[int]:
+        """Those whose words were cut now, which the index may not know."""
+        return [place for place, words in enumerate(self._words) if words.rest is not None]
+
+    def told(self, place: int, paper: Paper) -> Document:
+        """The Document at this place with the texts of this paper, by which reasons are worded."""
+        return told_by(paper, self._words[place], self.rows[place], on=self._days[place])
+
+    def vocabularies(self, place: int) -> tuple[Set[str], Set[str]]:
+        """The terms of title and abstract, without making a Document."""
+        words = self._words[place]
+        return vocabulary_of(words.title), vocabulary_of(words.abstract)
+
+    def fetch(self, places: Iterable[int]) -> None:
+        """What the Documents at these places are made of, in one statement; who asks for another place has all the others read."""
+        missing = {self._words[place].paper_id for place in places if self._words[place].rest is None} - self._rest.keys()
+        read = {row[0]: Rest._make(row) for row in _rows(_REST, missing)}
+        self._rest |= {paper: read.get(paper) or Rest(paper) for paper in missing}
+
+    def _surfaces(self) -> Sequence[Sequence[str]]:
+        self.fetch(range(len(self)))
+        return list(zip(*(self._rest_of(words).surfaces() for words in self._words), strict=True)) or [()] * 4
+
+    def _rest_of(self, words: Words) -> Rest:
+        if words.rest is None and words.paper_id not in self._rest:
+            self.fetch(range(len(self)))
+        return words.rest or self._rest[words.paper_id]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _one(self, place: int) -> Document:
         made = self._made.get(place)
         if made is None:
-            words, rest = self._words[place], self._rests[place]
-            made = self._made[place] = document_of(words, rest, self.rows[place], on=self._days[place])
+            words = self._words[place]
+            made = self._made[place] = document_of(words, self._rest_of(words), self.rows[place], on=self._days[place])
         return made
 
 
-def _stored(papers: Collection[int]) -> dict[int, Words]:
+class Told(_Documents):
+    """Holdings for one question: the Documents whose reasons are asked for have their texts."""
+
+    def __init__(self, holdings: Holdings) -> None:
+        self._holdings = holdings
+        self._told: dict[int, Document] = {}
+
+    def tell(self, place: int, paper: Paper) -> None:
+        self._told[place] = self._holdings.told(place, paper)
+
+    def __len__(self) -> int:
+        return len(self._holdings)
+
+    def _one(self, place: int) -> Document:
+        return self._told.get(place) or self._holdings[place]
+
+
+def forget() -> None:
+    """The words that this process remembers."""
+    _remembered.forget()
+
+
+def _stored(papers: Collection[int], *, remembering: bool) -> dict[int, Words]:
     """The stored words of those papers that have not changed since."""
     changed = set(Unindexed.objects.values_list("paper_id", flat=True))
-    return {row[0]: Words(*row) for row in _rows(_LINES, set(papers) - changed)}
+    wanted = set(papers) - changed
+    if connection.vendor == "sqlite" or not remembering or len(wanted) > REMEMBERED_AT_ONCE:
+        return {row[0]: Words(*row) for row in _rows(_LINES, wanted)}
+    stamps = dict(_rows(STAMP, wanted))
+    known = _remembered.find(stamps)
+    missing = stamps.keys() - known.keys() or {0}  # nobody's: a page asks as often whatever is remembered
+    read = {row[0]: Words(*row) for row in _rows(_LINES, missing)}
+    _remembered.keep(read, stamps)  # a row written in between has another stamp than this one by the next time
+    return known | read
 
 
 def _rows(columns: str, papers: Collection[int]) -> Iterator[tuple[Any, ...]]:
@@ -101,6 +186,6 @@ def _rows(columns: str, papers: Collection[int]) -> Iterator[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         for start in range(0, len(ids), ASKED_AT_ONCE):
             some = ids[start : start + ASKED_AT_ONCE]
-            marks = ", ".join(["%s"] * len(some))
-            cursor.execute(f"SELECT {columns} FROM newsletter_terms WHERE paper_id IN ({marks})", some)  # noqa: S608 (our own names)
+            condition, params = among("paper_id", some)
+            cursor.execute(f"SELECT {columns} FROM newsletter_terms WHERE {condition}", params)  # noqa: S608 (our own names)
             yield from cursor.fetchall()

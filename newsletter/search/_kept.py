@@ -63,7 +63,7 @@ class Rest(NamedTuple):
 
 
 class Words(NamedTuple):
-    """What every question reads of a row of Terms. listed_on: SQLite's is text; kept: its beginning, the lengths and more."""
+    """What every question reads of a row of Terms. listed_on: stored, as text; kept: its beginning, the lengths and more."""
 
     paper_id: int
     listed_on: date | str

@@ -7,27 +7,18 @@ widely is never negated. So no match is lost, and `score` drops what is too much
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
 from django.db import connection
 
 from newsletter.matching import Document, trend
 from newsletter.matching.nodes import And, Category, Flag, Leaf, Name, Node, Not, Number, Or, Text
 from newsletter.models import Source
-from newsletter.search import _postgresql, _sqlite
+from newsletter.search import _postgresql
+from newsletter.search._dialect import Condition, among, dialect
 
 LONGEST = _postgresql.LONGEST
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """sql over newsletter_candidate c with its parameters. exact: it holds for nothing that the query would refuse."""
-
-    sql: str
-    params: tuple[Any, ...]
-    exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +58,18 @@ def _both(parts: Sequence[_Part]) -> _Part:
     left_out = [part.text for part in found if part.negative]
     joined: list[_Part] = list(rest)
     if wanted:
-        text = _dialect().both(wanted)
-        joined.append(_Index(_dialect().without(text, _dialect().either(left_out)) if left_out else text, exact))
+        text = dialect().both(wanted)
+        joined.append(_Index(dialect().without(text, dialect().either(left_out)) if left_out else text, exact))
     elif left_out:
-        joined.append(_Index(_dialect().either(left_out), exact, negative=True))
+        joined.append(_Index(dialect().either(left_out), exact, negative=True))
     if len(joined) == 1 and isinstance(joined[0], _Index):
         return joined[0]
-    return _joined(" AND ", joined, exact) if joined else _ALL
+    if not joined:
+        return _ALL
+    every, index = _joined(" AND ", joined, exact), joined[-1]
+    if isinstance(index, _Index) and not index.negative:
+        return replace(every, index=index.text, rest=_joined(" AND ", rest, exact))
+    return every
 
 
 def _either(parts: Sequence[_Part]) -> _Part:
@@ -82,7 +78,7 @@ def _either(parts: Sequence[_Part]) -> _Part:
     exact = all(part.exact for part in parts)
     texts = [part.text for part in parts if isinstance(part, _Index) and not part.negative]
     rest: list[_Part] = [part for part in parts if isinstance(part, Condition) or part.negative]
-    index = [_Index(_dialect().either(texts), exact)] if texts else []
+    index = [_Index(dialect().either(texts), exact)] if texts else []
     return index[0] if index and not rest else _joined(" OR ", [*index, *rest], exact)
 
 
@@ -103,7 +99,8 @@ def _joined(by: str, parts: Sequence[_Part], exact: bool) -> Condition:
 def _condition(part: _Part) -> Condition:
     if isinstance(part, Condition):
         return part
-    return Condition(("NOT " if part.negative else "") + _dialect().HAS, (part.text,), part.exact)
+    sql = ("NOT " if part.negative else "") + dialect().HAS
+    return Condition(sql, (part.text,), part.exact, "" if part.negative else part.text)
 
 
 def _leaf(leaf: Leaf, on: date | None) -> _Part:
@@ -112,7 +109,7 @@ def _leaf(leaf: Leaf, on: date | None) -> _Part:
     if isinstance(leaf, Name):
         return _name(leaf) if leaf.field != "source" else _source(leaf) if on else _ALL
     if isinstance(leaf, Category):
-        return _Index(_dialect().facet("_".join(leaf.folded.split())), exact=" " not in leaf.folded and "_" not in leaf.folded)
+        return _Index(dialect().facet("_".join(leaf.folded.split())), exact=" " not in leaf.folded and "_" not in leaf.folded)
     if isinstance(leaf, Flag):
         return _flag(leaf)
     return _age(leaf, on) if leaf.name == "age" else _number(leaf)
@@ -122,24 +119,24 @@ def _text(leaf: Text) -> _Part:
     tokens = leaf.words if leaf.prefix else leaf.terms
     short = all(len(token) <= LONGEST for token in tokens)
     if leaf.prefix:
-        *whole, last = (_dialect().word(word, prefix=place == len(tokens)) for place, word in enumerate(tokens, start=1))
-        return _Index(_dialect().both([*whole, last]), short and not whole and not leaf.field)
+        *whole, last = (dialect().word(word, prefix=place == len(tokens)) for place, word in enumerate(tokens, start=1))
+        return _Index(dialect().both([*whole, last]), short and not whole and not leaf.field)
     if leaf.needle[0] != " " and len(leaf.needle) == 1:  # one CJK character: part of a pair, but kept among the words
-        return _Index(_dialect().word(leaf.needle, prefix=False), not leaf.field)
-    text, exact = _dialect().phrase(leaf.field, tokens)
+        return _Index(dialect().word(leaf.needle, prefix=False), not leaf.field)
+    text, exact = dialect().phrase(leaf.field, tokens)
     return _Index(text, exact and short)
 
 
 def _name(leaf: Name) -> _Part:
     short = all(len(word) <= LONGEST for word in leaf.words)
     if leaf.field == "org":
-        text, exact = _dialect().organization(leaf.words, prefix=leaf.prefix)
+        text, exact = dialect().organization(leaf.words, prefix=leaf.prefix)
         return _Index(text, exact and short)
     last = len(leaf.words) - 1
     words = [
-        _dialect().author(word, prefix=len(word) == 1 or (leaf.prefix and place == last)) for place, word in enumerate(leaf.words)
+        dialect().author(word, prefix=len(word) == 1 or (leaf.prefix and place == last)) for place, word in enumerate(leaf.words)
     ]
-    return _Index(_dialect().both(words), short and len(words) == 1)
+    return _Index(dialect().both(words), short and len(words) == 1)
 
 
 def _source(leaf: Name) -> Condition:
@@ -148,9 +145,8 @@ def _source(leaf: Name) -> Condition:
     ids = [pk for pk, *names in rows if leaf.holds(Document(sources=tuple(names)))]
     if not ids:
         return Condition("FALSE", (), True)
-    marks = ", ".join(["%s"] * len(ids))
-    sql = f"c.paper_id IN (SELECT paper_id FROM newsletter_sighting WHERE source_id IN ({marks}))"  # noqa: S608 (marks alone)
-    return Condition(sql, tuple(ids), True)
+    some, params = among("source_id", ids)
+    return Condition(f"c.paper_id IN (SELECT paper_id FROM newsletter_sighting WHERE {some})", params, True)  # noqa: S608
 
 
 def _flag(leaf: Flag) -> Condition:
@@ -176,7 +172,3 @@ def _age(leaf: Number, on: date | None) -> Condition:
         order = ">=" if leaf.order == "=" else order
     sql = f"c.paper_id IN (SELECT id FROM newsletter_paper WHERE listed_on {order} %s)"  # noqa: S608 (one of five signs)
     return Condition(sql, (connection.ops.adapt_datefield_value(then),), True)
-
-
-def _dialect() -> Any:
-    return _sqlite if connection.vendor == "sqlite" else _postgresql

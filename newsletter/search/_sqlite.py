@@ -5,6 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 HAS = "c.paper_id IN (SELECT rowid FROM newsletter_terms_fts WHERE newsletter_terms_fts MATCH %s)"
+# Few hits are looked up one by one, whole; of many the newest are soon met among the newest candidates. Which of the two is
+# known once the index has answered: the other part is never run. The plus keeps the second from looking all hits up.
+NEWEST = """
+    WITH found (paper) AS (SELECT rowid FROM newsletter_terms_fts WHERE newsletter_terms_fts MATCH %s),
+         few (few) AS (SELECT count(*) <= {few} FROM (SELECT 1 FROM found LIMIT {few} + 1))
+    SELECT id FROM (
+        SELECT c.id AS id FROM found CROSS JOIN newsletter_candidate c ON c.paper_id = found.paper
+        WHERE (SELECT few FROM few) AND {visible} AND ({rest})
+        UNION ALL
+        SELECT id FROM (
+            SELECT c.id AS id FROM newsletter_candidate c WHERE NOT (SELECT few FROM few) AND {visible}
+            AND +c.paper_id IN (SELECT paper FROM found) AND ({rest}) ORDER BY c.id DESC LIMIT {most}
+        )
+    ) ORDER BY id DESC LIMIT {most}
+"""
 _COLUMNS = {"": "title keywords summary abstract", "title": "title", "abstract": "summary abstract"}
 
 

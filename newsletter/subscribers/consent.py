@@ -6,6 +6,7 @@ Doors ring the bell after these return; nothing here sends.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from newsletter import links
 from newsletter.models import (
     Delivery,
     DeliveryState,
+    Interest,
     Kind,
     Subscriber,
     SubscriberStatus,
@@ -25,6 +27,7 @@ from newsletter.models import (
 from newsletter.subscribers import addresses, breaker, networks, preferences
 from newsletter.subscribers.allowances import Limit, count, lapse, room, take
 from newsletter.subscribers.letters import addressed as _delivery
+from newsletter.subscribers.needs import is_asked
 from newsletter.subscribers.preferences import Wish
 
 CONFIRM_LIFETIME = timedelta(days=7)
@@ -50,7 +53,8 @@ def subscribe(*, address: str, wish: Wish, network: str, now: datetime) -> None:
     New, pending, active and suppressed addresses return the same None by the same path, and so do those under a domain
     where nobody can have mail. At most one mail a UTC day and address, three confirmations until one is used (forgotten
     after 90 days), so many confirmations an hour in all (`breaker`); the wish of a pending reader is replaced, an active
-    reader's preferences stay. network: the client's IP address as text, kept only as the keyed hash of its network.
+    reader's preferences stay, and those of one who left stay until they confirm. network: the client's IP address as text,
+    kept only as the keyed hash of its network.
     Raises addresses.BadAddress, matching.query.BadQuery, preferences.BadWish or networks.TooMany with nothing stored.
     Safe to repeat.
     """
@@ -64,7 +68,7 @@ def subscribe(*, address: str, wish: Wish, network: str, now: datetime) -> None:
         networks.enter(network, now=now)
         count("asked", key, now=now)
         interests = preferences.interest_ids(queries, wish.topics)
-        _ask(typed, key, columns, interests, now=now)
+        _ask(typed, key, _Asked(columns, queries, tuple(wish.topics), interests), now=now)
 
 
 def confirmable(token: str, *, now: datetime) -> Subscriber:
@@ -84,10 +88,11 @@ def confirm(token: str, *, now: datetime) -> Subscriber:
         lifted = (SuppressionReason.LEFT, SuppressionReason.ERASED, SuppressionReason.HARD_BOUNCE)
         Suppression.objects.filter(address_key=reader.address_key, reason__in=lifted).delete()
         lapse("confirm", reader.address_key, now=now)
+        _take_up(reader, now=now)
         reader.status = SubscriberStatus.ACTIVE
         reader.confirmed_at, reader.left_at, reader.confirm_expires_at = now, None, None
         reader.next_slot_at = preferences.upcoming(reader, now=now)
-        reader.save(update_fields=["status", "confirmed_at", "left_at", "confirm_expires_at", "next_slot_at"])
+        reader.save()
     return reader
 
 
@@ -99,8 +104,10 @@ def unsubscribe(subscriber_ref: str, *, now: datetime) -> bool:
     """
     with transaction.atomic():
         reader = Subscriber.objects.select_for_update().filter(public_id=subscriber_ref).first()
-        if reader is None or reader.status in (SubscriberStatus.LEFT, SubscriberStatus.COMPLAINED):
+        if reader is None or reader.status == SubscriberStatus.COMPLAINED:
             return False
+        if reader.status == SubscriberStatus.LEFT:
+            return _withdraw(reader, now=now)
         was_active = reader.status == SubscriberStatus.ACTIVE
         _leave(reader, now=now)
         if was_active:
@@ -144,7 +151,34 @@ def _limit_for(key: str, reader: Subscriber | None, *, now: datetime) -> Limit:
     return _ALREADY if reader is not None and reader.status == SubscriberStatus.ACTIVE else _CONFIRM
 
 
-def _ask(typed: str, key: str, columns: dict[str, Any], interests: tuple[int, ...], *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a sign-up brings: columns of the reader; canonical queries and topic slugs, and the ids of their rows."""
+
+    columns: dict[str, Any]
+    queries: tuple[str, ...]
+    topics: tuple[str, ...]
+    interests: tuple[int, ...]
+
+    def aside(self, before: dict[str, Any] | None) -> dict[str, Any]:
+        """Of one who was a reader before: anybody can type an address, so it waits beside what the reader has chosen."""
+        return {"asked": {**(before or {}), **self.columns, "queries": self.queries, "topics": self.topics}}
+
+
+def _take_up(reader: Subscriber, *, now: datetime) -> None:
+    """What was put aside holds; a topic that is gone meanwhile is left out. The caller saves."""
+    if reader.asked is None:
+        return
+    columns = dict(reader.asked)
+    queries, slugs = tuple(columns.pop("queries")), columns.pop("topics")
+    topics = Interest.objects.filter(slug__in=slugs).values_list("slug", flat=True)
+    preferences.replace_interests(reader.pk, preferences.interest_ids(queries, [slug for slug in topics if slug]), now=now)
+    for name, value in columns.items():
+        setattr(reader, name, value)
+    reader.asked = None
+
+
+def _ask(typed: str, key: str, asked: _Asked, *, now: datetime) -> None:
     """Every case runs as many statements; where nothing may change they name the row 0, which is nobody's, or only read.
 
     Address and token change together, never one alone: else a token mailed to one spelling could confirm another.
@@ -162,21 +196,31 @@ def _ask(typed: str, key: str, columns: dict[str, Any], interests: tuple[int, ..
     else:
         _idle(2)
     delivery = _delivery(reader, Kind.ALREADY if active else Kind.CONFIRM, now=now)
+    state: dict[str, Any] = {}
     if mailed:
-        columns = columns | {"address": typed, "status": SubscriberStatus.PENDING, "next_slot_at": None}
-        columns["confirm_hash"] = links.confirm_hash(links.confirm_token(delivery.public_id))
-        columns["confirm_expires_at"] = now + CONFIRM_LIFETIME
+        asked.columns["address"] = typed
+        left = reader is not None and reader.status == SubscriberStatus.LEFT  # which they have, until they confirm
+        state = {} if left else {"status": SubscriberStatus.PENDING, "next_slot_at": None}
+        state["confirm_expires_at"] = now + CONFIRM_LIFETIME
+        state["confirm_hash"] = links.confirm_hash(links.confirm_token(delivery.public_id))
         delivery.to_address = reader.address if reader and active else typed
-    pending = reader is not None and reader.status == SubscriberStatus.PENDING and limit is not _NOTHING
+    pending = reader is not None and is_asked(reader) and limit is not _NOTHING
     row = reader.pk if reader is not None and not active and (mailed or pending) else _NOBODY
     _cancel(row if mailed else _NOBODY, "replaced by a newer one", kinds=(Kind.CONFIRM,), now=now)
-    Subscriber.objects.filter(pk=row).update(**columns)
-    preferences.replace_interests(row, interests if row else (), now=now)
-    _idle(1 if interests and not row else 0)
+    _note(row, reader, asked, state, now=now)
     if mailed:
         delivery.save(force_insert=True)
     else:
         _idle(1)
+
+
+def _note(row: int, reader: Subscriber | None, asked: _Asked, state: dict[str, Any], *, now: datetime) -> None:
+    """Into the row, which may be nobody's: what is asked, beside what one who was a reader before has chosen."""
+    before = reader is not None and reader.confirmed_at is not None
+    Subscriber.objects.filter(pk=row).update(**state, **(asked.aside(reader.asked) if reader and before else asked.columns))
+    taken = _NOBODY if before else row
+    preferences.replace_interests(taken, asked.interests if taken else (), now=now)
+    _idle(1 if asked.interests and not taken else 0)
 
 
 def _idle(statements: int) -> None:
@@ -195,18 +239,28 @@ def _open_to(reader: Subscriber | None, now: datetime) -> Subscriber:
     """A used token keeps its hash and loses its expiry: that tells USED from FORGED."""
     if reader is None:
         raise links.Refused("FORGED")
-    if reader.status != SubscriberStatus.PENDING or reader.confirm_expires_at is None:
+    if not is_asked(reader) or reader.confirm_expires_at is None:
         raise links.Refused("USED")
     if now >= reader.confirm_expires_at:
         raise links.Refused("EXPIRED")
     return reader
 
 
+def _withdraw(reader: Subscriber, *, now: datetime) -> bool:
+    """Of one who left before: take back what was asked since. The goodbye stands."""
+    if not is_asked(reader):
+        return False
+    reader.confirm_expires_at = reader.asked = None
+    reader.save(update_fields=["confirm_expires_at", "asked"])
+    _cancel(reader.pk, "left", kinds=(Kind.CONFIRM,), now=now)
+    return True
+
+
 def _leave(reader: Subscriber, *, now: datetime) -> None:
     if reader.status not in (SubscriberStatus.LEFT, SubscriberStatus.COMPLAINED):
         reader.status, reader.left_at = SubscriberStatus.LEFT, now
-    reader.next_slot_at = reader.confirm_expires_at = None
-    reader.save(update_fields=["status", "left_at", "next_slot_at", "confirm_expires_at"])
+    reader.next_slot_at = reader.confirm_expires_at = reader.asked = None
+    reader.save(update_fields=["status", "left_at", "next_slot_at", "confirm_expires_at", "asked"])
     _suppress(reader, SuppressionReason.LEFT, now=now)
     # Whoever moved the address and leaves must not silence the mail that tells the old one.
     _cancel(reader.pk, "left", kinds=tuple(kind for kind in Kind if kind != Kind.MOVE_OLD), now=now)
@@ -225,10 +279,17 @@ def _cancel(reader_pk: int, reason: str, *, kinds: tuple[Kind, ...], now: dateti
 
 
 def forget_unconfirmed(*, now: datetime, dry_run: bool = False) -> int:
-    """Delete who never confirmed, 14 days after asking last; the mail promises it. Rows. Safe to repeat."""
+    """Delete who never confirmed, 14 days after asking last; the mail promises it. Rows. Safe to repeat.
+
+    Of who was a reader before, only what was asked is forgotten: anybody can type an address.
+    """
     expired = now - (UNCONFIRMED_KEPT - CONFIRM_LIFETIME)
-    old = Subscriber.objects.filter(status=SubscriberStatus.PENDING, confirm_expires_at__lt=expired)
+    asked = Subscriber.objects.filter(confirm_expires_at__lt=expired)
+    old = asked.filter(status=SubscriberStatus.PENDING, confirmed_at__isnull=True)
     if dry_run:
         return old.count()
+    before = asked.filter(confirmed_at__isnull=False)
+    before.filter(status=SubscriberStatus.PENDING).update(status=SubscriberStatus.LEFT)
+    before.update(confirm_expires_at=None, asked=None)
     Delivery.objects.filter(subscriber__in=old).exclude(to_address="").update(to_address="")
     return old.delete()[1].get("newsletter.Subscriber", 0)

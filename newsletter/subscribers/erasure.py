@@ -17,6 +17,7 @@ from newsletter.models import (
     Event,
     Interest,
     Kind,
+    Move,
     MutedInterest,
     Subscriber,
     SubscriberInterest,
@@ -67,15 +68,27 @@ def erase(subscriber_ref: str, *, now: datetime) -> bool:
         own = [
             *SubscriberInterest.objects.filter(subscriber=reader).values_list("interest_id", flat=True),
             *MutedInterest.objects.filter(subscriber=reader).values_list("interest_id", flat=True),
+            *Interest.objects.filter(query__in=(reader.asked or {}).get("queries", ())).values_list("id", flat=True),
         ]
         Event.objects.filter(Q(delivery__subscriber=reader) | Q(recipient_key=reader.address_key)).update(recipient_key="")
         mails = Delivery.objects.filter(subscriber=reader)
         mails.filter(state=DeliveryState.PENDING).update(state=DeliveryState.CANCELLED, reason="erased", settled_at=now)
         mails.update(to_address="", subscriber=None)
+        _forget_moves(reader.address_key, now=now)
         reader.delete()
         _forget_queries(own)
         _remember(reader.address_key, now=now)
     return True
+
+
+def _forget_moves(address_key: str, *, now: datetime) -> None:
+    """The address also where another reader's subscription came from it or goes to it; what was mailed there is stopped."""
+    for end, ref, kind in (("from", "undo_ref", Kind.MOVE_OLD), ("to", "ask_ref", Kind.MOVE_NEW)):
+        moves = Move.objects.filter(**{f"{end}_key": address_key})
+        mails = Delivery.objects.filter(public_id__in=list(moves.values_list(ref, flat=True)), kind=kind)
+        mails.filter(state=DeliveryState.PENDING).update(state=DeliveryState.CANCELLED, reason="erased", settled_at=now)
+        mails.update(to_address="")
+        moves.update(**{f"{end}_address": ""})
 
 
 def _forget_queries(interests: list[int]) -> None:

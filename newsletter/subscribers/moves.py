@@ -147,6 +147,8 @@ def _waiting(change: Move | None) -> Move:
         raise links.Refused("FORGED")
     if change.moved_at is not None:
         raise links.Refused("USED")
+    if not change.to_address:  # its owner was erased meanwhile
+        raise links.Refused("EXPIRED")
     return change
 
 

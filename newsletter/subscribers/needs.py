@@ -36,7 +36,7 @@ def refusal(kind: str, subscriber: Subscriber | None, reasons: Collection[str], 
     | kind               | reader          | pause   | stopped by a suppression for          |
     |--------------------|-----------------|---------|---------------------------------------|
     | DIGEST, TEST       | ACTIVE          | counts  | any reason                            |
-    | CONFIRM            | PENDING         | -       | COMPLAINT, NEVER                      |
+    | CONFIRM            | `is_asked`      | -       | COMPLAINT, NEVER                      |
     | ALREADY, LINK      | ACTIVE          | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
     | EXPORT, ERASE      | ACTIVE or LEFT  | -       | COMPLAINT, NEVER, HARD_BOUNCE         |
     | MOVE_NEW           | ACTIVE          | -       | the same, for the address it goes to  |
@@ -56,11 +56,17 @@ def refusal(kind: str, subscriber: Subscriber | None, reasons: Collection[str], 
         return stopped.label
     if subscriber is None:
         return "" if kind == Kind.TEST else "erased"
-    if subscriber.status not in statuses:
+    if subscriber.status not in statuses and not (kind == Kind.CONFIRM and is_asked(subscriber)):
         return _STATUS[SubscriberStatus(subscriber.status)]
     if kind in (Kind.DIGEST, Kind.TEST) and paused(subscriber, today_local=today_local):
         return "paused"
     return ""
+
+
+def is_asked(subscriber: Subscriber) -> bool:
+    """Whether a confirmation is awaited. Who left stays so meanwhile: anybody can type an address."""
+    awaited = subscriber.confirm_expires_at is not None and subscriber.status == SubscriberStatus.LEFT
+    return awaited or subscriber.status == SubscriberStatus.PENDING
 
 
 def paused(subscriber: Subscriber, *, today_local: date) -> bool:

@@ -24,7 +24,7 @@ def returnable(goodbye_ref: str) -> Subscriber:
 
 
 def come_back(goodbye_ref: str, *, now: datetime) -> Subscriber:
-    """Active again, with all settings as they were and the next slot to come. Raises links.Refused as `returnable`."""
+    """Active again, with all settings as they were, whatever was asked since, and the next slot to come. Raises links.Refused as `returnable`."""
     with transaction.atomic():
         goodbye = Delivery.objects.filter(public_id=goodbye_ref, kind=Kind.GOODBYE).first()
         found = Subscriber.objects.select_for_update().filter(deliveries=goodbye).first() if goodbye else None
@@ -33,8 +33,9 @@ def come_back(goodbye_ref: str, *, now: datetime) -> Subscriber:
         reader = _left_by(goodbye, found)
         Suppression.objects.filter(address_key=reader.address_key, reason=SuppressionReason.LEFT).delete()
         reader.status, reader.left_at = SubscriberStatus.ACTIVE, None
+        reader.confirm_expires_at = reader.asked = None
         reader.next_slot_at = preferences.upcoming(reader, now=now)
-        reader.save(update_fields=["status", "left_at", "next_slot_at"])
+        reader.save(update_fields=["status", "left_at", "confirm_expires_at", "asked", "next_slot_at"])
     return reader
 
 

@@ -26,10 +26,10 @@ def leave_as_told(left: Mapping[int, datetime], *, now: datetime) -> int:
     stopped = [reader for reader in readers if reader.status in _OPEN]
     for reader in readers:
         reader.left_at = max(left[reader.pk], reader.left_at or left[reader.pk])
-        reader.next_slot_at = reader.confirm_expires_at = None
+        reader.next_slot_at = reader.confirm_expires_at = reader.asked = None
     for reader in stopped:
         reader.status = SubscriberStatus.LEFT
-    Subscriber.objects.bulk_update(readers, ["status", "left_at", "next_slot_at", "confirm_expires_at"], batch_size=500)
+    Subscriber.objects.bulk_update(readers, ["status", "left_at", "next_slot_at", "confirm_expires_at", "asked"], batch_size=500)
     mails = Delivery.objects.filter(subscriber_id__in=left, state=DeliveryState.PENDING).exclude(kind=Kind.MOVE_OLD)
     mails.update(state=DeliveryState.CANCELLED, reason="left", settled_at=now, to_address="")
     return len(stopped)

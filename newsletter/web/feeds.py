@@ -78,8 +78,10 @@ def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
     row = Interest.objects.filter(slug=slug).first()
     if row is None:
         return errors.not_found(request)
-    found = listing.matching(query.parse(row.query), name=row.name, now=answers.clock(), most=listing.LOOKED_AT)
-    printed = sorted((story for story in found if story.on), key=lambda story: story.on or date.min, reverse=True)[:ITEMS]
+    today = issues.local_date(answers.clock())
+    hits = search.find(query.parse(row.query), on=today, most=ITEMS, newest_first=True, printed=True).hits
+    best = sorted(hits, key=lambda hit: -hit.match.relevance * (1.0 + hit.candidate.trend))
+    printed = sorted((listing.of_hit(hit, row.name) for hit in best), key=lambda story: story.on or date.min, reverse=True)
     channel = Channel(
         title=f"{row.name} · {settings.NEWSLETTER_NAME}",
         line=row.line or row.name,
@@ -140,8 +142,8 @@ def _mailed(reader: Subscriber, now: datetime) -> list[listing.Story]:
     shown = editions.copies_of(copies, as_of=now)
     digests = [(row.slot_on, copy.digest()) for row in copies if (copy := shown[row.pk]) is not None]
     if not digests:
-        newest = Issue.objects.filter(state=IssueState.CLOSED).order_by("-number").first()
-        digests = [(newest.closed_on, editions.preview_issue(issue=newest, subscriber=reader))] if newest else []
+        first = editions.first_issue(subscriber=reader, now=now)
+        digests = [(first.issue.closed_on, first.digest)] if first else []
     return _once([listing.story(pick.card, pick.reason, on) for on, digest in digests for pick in digest.picks])
 
 

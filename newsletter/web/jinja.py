@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import translation
 from django.utils.dateformat import format as date_format
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined, select_autoescape
@@ -34,6 +35,11 @@ def environment(**options: Any) -> Environment:
 
 def _address(name: str, *parts: object) -> str:
     """The path of a page of this door: `url("paper", ref)`."""
+    return _path(get_script_prefix(), name, *parts)
+
+
+@lru_cache(maxsize=4096)
+def _path(prefix: str, name: str, *parts: object) -> str:
     return reverse(f"web:{name}", args=parts)
 
 

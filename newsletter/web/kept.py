@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from hashlib import sha256
@@ -22,11 +22,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import get_language
 
-from newsletter import issues
+from newsletter import editions, issues
+from newsletter.models import Issue, IssueState
 from newsletter.web import answers
 
 SECONDS = 60.0
 MOST_BYTES = 32_000_000
+PAPER_BYTES = 16_000  # of one that is kept for previews
 WORTH_PACKING = 1_000  # bytes
 _VERSION = """
     SELECT (SELECT max(id) FROM newsletter_issue), (SELECT max(id) FROM newsletter_candidate),
@@ -41,7 +43,7 @@ T = TypeVar("T")
 class Version:
     """What public pages show now, in one value: equal as long as they show the same."""
 
-    rows: tuple[int | None, ...]
+    rows: tuple[int | None, ...]  # of issues, candidates, sightings, acts
     on: str
     language: str
 
@@ -86,7 +88,8 @@ class Shelf:
             self._size = 0
 
 
-_pages, _parts = Shelf(MOST_BYTES), Shelf(MOST_BYTES // 4)
+_pages, _parts, _recent = Shelf(MOST_BYTES), Shelf(MOST_BYTES // 4), Shelf(4 * MOST_BYTES)
+_reading = Lock()
 
 
 def version() -> Version:
@@ -104,6 +107,21 @@ def part(key: Hashable, now: Version, make: Callable[[], T], *, size: int = 20_0
         found = make()
         _parts.keep((key, now), found, size)
     return found
+
+
+def recent(now: Version) -> editions.Keep:
+    """The papers of some issues, kept for previews: closed issues change by what curators do alone, the open one by all."""
+
+    def keep(shown: Sequence[Issue]) -> editions.Recent | None:
+        growing = any(issue.state == IssueState.OPEN for issue in shown)
+        key = (tuple(issue.pk for issue in shown), now.rows if growing else now.rows[-1:])
+        with _reading:  # of the threads that ask at once, one reads
+            found: editions.Recent | None = _recent.find(key)
+            if found is None and (found := editions.Recent.whole(shown)) is not None:
+                _recent.keep(key, found, PAPER_BYTES * len(found.shown))
+        return found
+
+    return keep
 
 
 def kept(view: View) -> View:
@@ -156,8 +174,8 @@ def with_tag(request: HttpRequest, response: HttpResponse, tag: str) -> HttpResp
 
 def forget() -> None:
     """Everything that is kept."""
-    _pages.clear()
-    _parts.clear()
+    for shelf in (_pages, _parts, _recent):
+        shelf.clear()
 
 
 def _takes_gzip(request: HttpRequest) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from newsletter import editions, issues, mail, search
+from newsletter import editions, mail, search
 from newsletter.matching import score
-from newsletter.matching.query import Query
 from newsletter.models import Byline, BylineKind, Candidate, Interest, Issue, PinScope
 
-LOOKED_AT = 2_000  # newest candidates that a topic reads
 WORDS_SHOWN = 45
 
 
@@ -63,34 +61,10 @@ def of_name(kind: BylineKind, slug: str, *, start: int = 0, most: int) -> list[S
     return [story(editions.card(found[pk].paper, found[pk]), on=found[pk].issue.closed_on) for pk in ids if pk in found]
 
 
-def matching(query: Query, *, name: str = "", now: datetime, most: int) -> list[Story]:
-    """The papers among the newest candidates that match, best first: relevance x trend, as a copy ranks them."""
-    today = issues.local_date(now)
-    found: list[tuple[float, Candidate, score.Match]] = []
-    for row in _newest():
-        match = score.score(issues.document(row, row.paper, on=today), query)
-        if match is not None:
-            found.append((match.relevance * (1.0 + row.trend), row, match))
-    found.sort(key=lambda hit: (-hit[0], -hit[1].pk))
-    return [
-        story(editions.card(row.paper, row), score.reason(match, name or query.words()), row.issue.closed_on)
-        for _worth, row, match in found[:most]
-    ]
-
-
 def of_hit(hit: search.Hit, name: str = "") -> Story:
     """What the archive's search found. name: of the interest; a search's page says the query once, above the cards."""
     row = hit.candidate
     return story(editions.card(row.paper, row), score.reason(hit.match, name), row.issue.closed_on)
-
-
-def _newest() -> list[Candidate]:
-    """One candidate a paper, the newest; a paper whose newest one is hidden is left out."""
-    rows = Candidate.objects.filter(paper__withdrawn_at__isnull=True, paper__merged_into__isnull=True)
-    seen: dict[int, Candidate] = {}
-    for row in rows.select_related("paper", "issue").order_by("-id")[:LOOKED_AT]:
-        seen.setdefault(row.paper_id, row)
-    return [row for row in seen.values() if row.hidden_at is None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,11 @@ def preview(request: HttpRequest) -> HttpResponse:
     """
     choices = _read(request.POST if request.method == "POST" else request.GET)
     if "HX-Request" in request.headers:
-        shown = _kept_preview(choices, kept.version())
-        response = answers.page(request, "_answer.html", {"preview": shown}, status=422 if shown.error else 200)
+        now = kept.version()
+        shown = _kept_preview(choices, now)
+        html = _kept("answer", choices, now, lambda: _html("_answer.html", {"preview": shown}))
+        response = HttpResponse(html, status=422 if shown.error else 200)
+        response["Permissions-Policy"] = answers.PERMISSIONS
     else:
         response = _form(request, choices)
     patch_vary_headers(response, ["HX-Request"])
@@ -290,7 +293,8 @@ def preview_of(
     try:
         typed = " · ".join(query.parse(text).words() for text in queries)
         wanted = [*(row.query for row in ticked), *queries]
-        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=DAYS * NEWEST if day else NEWEST, **wish)
+        keep, carded = kept.recent(kept.version()), DAYS * NEWEST if day else NEWEST
+        days = editions.preview(queries=wanted, days=DAYS, now=now, carded=carded, keep=keep, **wish)
     except query.BadQuery as error:
         return Preview(error=sentence(error))
     words = " · ".join([*(row.name for row in ticked), *([typed] if typed else [])])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from xml.sax.saxutils import escape
 
-from django.db.models import Max
+from django.db.models import Max, Min
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -26,8 +26,9 @@ Entry = tuple[str, date | None]
 @require_safe
 @kept
 def index(request: HttpRequest) -> HttpResponse:
-    last = Paper.objects.aggregate(last=Max("pk"))["last"] or 0
-    names = ["pages", *(f"papers-{number}" for number in range(last // PAPERS + 1) if last)]
+    ids = Paper.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    parts = range(ids["first"] // PAPERS, ids["last"] // PAPERS + 1) if ids["last"] else ()
+    names = ["pages", *(f"papers-{number}" for number in parts)]
     return _xml("sitemapindex", "sitemap", [(reverse("web:sitemap_of", args=[name]), None) for name in names])
 
 

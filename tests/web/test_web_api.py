@@ -22,22 +22,13 @@ from newsletter import curators, subscribers, tasks
 from newsletter.models import Act, Candidate, Delivery, IssueState, Kind, Subscriber
 from newsletter.web.api import rates
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uncounted")]
 V1 = "/api/v1"
 
 
 @pytest.fixture(autouse=True)
-def uncounted(monkeypatch) -> dict[str, int]:
-    """Rates are counted here, not in Redis; a test of its own asks the real one."""
-    counted: dict[str, int] = {}
-
-    def count(name: str) -> int:
-        counted[name] = counted.get(name, 0) + 1
-        return counted[name]
-
-    monkeypatch.setattr(rates, "_count", count)
+def unheard(monkeypatch) -> None:
     monkeypatch.setattr(tasks, "ring", lambda _name: None)
-    return counted
 
 
 def key_of(username: str = "ada", *, may: bool = True) -> str:

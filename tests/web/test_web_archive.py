@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from newsletter import search
 from newsletter.models import Alias, Byline, Candidate, Issue, IssueState, Paper, Source
+from newsletter.web import sitemap
 
 pytestmark = pytest.mark.django_db
 
@@ -199,9 +200,15 @@ def test_the_sitemap_names_every_page_of_the_archive_and_no_withdrawn_paper(clie
     assert "Sitemap: " in client.get("/robots.txt").content.decode()
 
 
+def test_the_sitemap_names_no_part_without_papers(client):
+    Paper.objects.create(id=2 * sitemap.PAPERS + 1, title="Robots", listed_on=rows.now().date(), seen_at=rows.now())
+    index = client.get("/sitemap.xml").content.decode()
+    assert "papers-2.xml" in index and "papers-0.xml" not in index and "papers-1.xml" not in index
+
+
 LISTS = ("/today", "/trending?window=month", "/archive/", "/archive/{on}", "/archive/{week}", "/archive/{month}", "/archive/{on}.bib",
          "/authors/ada-l", "/labs/lab", "/topics/robotics", "/search?q=robot", "/papers/{ref}", "/", "/?day={on}", "/sitemap.xml",
-         "/sitemaps/papers-0.xml")  # fmt: skip
+         "/sitemaps/papers-{part}.xml")  # fmt: skip
 
 
 def test_ten_papers_and_a_thousand_take_as_many_queries(client):
@@ -210,7 +217,7 @@ def test_ten_papers_and_a_thousand_take_as_many_queries(client):
     first = rows.papers(closed, 10, organizations=["Lab"], keywords=["robot"])[0]
     search.index_changed()
     on = closed.closed_on
-    parts = {"on": on, "week": f"{on:%G-W%V}", "month": f"{on:%Y-%m}", "ref": first.public_id}
+    parts = {"on": on, "week": f"{on:%G-W%V}", "month": f"{on:%Y-%m}", "ref": first.public_id, "part": first.pk // sitemap.PAPERS}
     paths = [path.format(**parts) for path in LISTS]
     few = {path: queries(client, path) for path in paths}
     rows.papers(closed, 990, organizations=["Lab"], keywords=["robot"])
@@ -219,6 +226,7 @@ def test_ten_papers_and_a_thousand_take_as_many_queries(client):
 
 
 def queries(client, path: str) -> int:
+    search.forget()
     with CaptureQueriesContext(connection) as seen:
         assert client.get(path).status_code == 200, path
     return len(seen)

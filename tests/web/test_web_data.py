@@ -282,3 +282,23 @@ def test_the_page_lists_the_last_thirty_copies_with_links_that_open(client):
     found = re.findall(r'href="(/view/[^"]+)"', html)
     assert len(found) == 30 == len(set(found))
     assert client.get(found[0]).status_code == client.get(found[-1]).status_code == 200
+
+
+def test_erasing_an_address_forgets_it_where_another_reader_came_from_it_or_was_going_to_it(client):
+    came, goes, gone = rows.reader(), rows.reader(), "gone@example.org"
+    Subscriber.objects.filter(pk=came.pk).update(address=gone, address_key=subscribers.address_key(gone))
+    came.refresh_from_db()
+    subscribers.ask_move(came, "now.elsewhere@example.net", now=rows.now())
+    undo = subscribers.move(Move.objects.get().ask_ref, now=rows.now()).undo_ref
+    subscribers.ask_move(goes, gone, now=rows.now())
+    ask = Move.objects.get(subscriber=goes).ask_ref
+    again = rows.reader(address=gone)
+    client.post(rows.signed("erase", again.public_id))
+    assert gone not in dump()
+    assert (
+        not Delivery.objects.filter(kind__in=(Kind.MOVE_OLD, Kind.MOVE_NEW), state="PENDING")
+        .filter(public_id__in=(undo, ask))
+        .exists()
+    )
+    assert client.post(rows.signed("undo", undo)).status_code == 410
+    assert client.post(rows.signed("move", ask)).status_code == 410

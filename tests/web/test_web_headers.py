@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 import web_rows as rows
 
-from newsletter.web.api import rates
-
 YARD = Path(os.environ.get("PAPERROUND_YARD", "/nonexistent"))
 
 
-@pytest.fixture(autouse=True)
-def uncounted(monkeypatch):
-    monkeypatch.setattr(rates, "_count", lambda _name: 0)
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 
 def test_every_answer_carries_the_headers_that_protect_it(client, db):
     pages = rows.whole()
-    missing = {"api_missing": "/api/v1/none", "page_missing": "/none", "feed_missing": "/feeds/own/" + "x" * 22 + ".rss"}
+    missing = {
+        "api_missing": "/api/v1/none",
+        "page_missing": "/none",
+        "metrics": "/metrics",
+        "feed_missing": "/feeds/own/" + "x" * 22 + ".rss",
+    }
     for name, path in {**pages, **missing}.items():
         answer = client.get(path)
         said = answer.headers

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 import web_rows as rows
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from newsletter import acts
+from newsletter import acts, search
 from newsletter.models import Candidate
-from newsletter.web import kept
+from newsletter.web import kept, warm
 
 pytestmark = pytest.mark.django_db
 PATHS = ("/today", "/trending", "/topics/robotics", "/search?q=robot")
@@ -51,6 +52,44 @@ def test_a_new_paper_a_new_issue_and_a_curator_s_act_show_at_once(client):
     Candidate.objects.filter(pk=hidden.pk).update(hidden_at=rows.now())
     acts.record(actor="ada", verb="hide", target="paper", now=rows.now())
     assert "Fresh from the press" not in client.get("/today").content.decode()
+
+
+def test_previews_of_other_queries_share_the_papers_until_a_curator_acts_or_one_comes(client):
+    def shown(word: str) -> tuple[int, list[str]]:
+        with CaptureQueriesContext(connection) as seen:
+            html = client.get(f"/?q={word}").content.decode()
+        return int(re.search(r"(\d+) papers? in 14 days|Nothing in 14", html)[1] or 0), [row["sql"] for row in seen]
+
+    search.index_changed()
+    before, read = shown("robot")
+    again, kept_read = shown("paper OR robot")
+    assert before == again == 3
+    assert any("newsletter_terms" in sql for sql in read) and not any("newsletter_terms" in sql for sql in kept_read)
+    one = Candidate.objects.order_by("id").first()
+    Candidate.objects.filter(pk=one.pk).update(hidden_at=rows.now())
+    acts.record(actor="ada", verb="hide", target="paper", now=rows.now())
+    assert shown("robot OR curator")[0] == 2
+    rows.papers(rows.issue(2, days_ago=0), 1, title="Fresh robot")
+    assert shown("robot OR fresh")[0] == 3
+
+
+def test_a_process_that_has_read_ahead_makes_no_visitor_wait(client):
+    search.index_changed()
+    warm.read_ahead()
+    with CaptureQueriesContext(connection) as seen:
+        assert "3 papers in 14 days" in client.get("/?topic=robotics").content.decode()
+    assert not any("newsletter_terms" in row["sql"] for row in seen)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_nothing_can_be_read_ahead_the_process_goes_on(monkeypatch, caplog):
+    def broken():
+        raise OperationalError("no such table: newsletter_interest")
+
+    monkeypatch.setattr(warm, "read_ahead", broken)
+    with caplog.at_level("INFO"):
+        warm.begin().join(10)
+    assert "not read ahead: OperationalError" in caplog.text
 
 
 def test_who_has_the_page_is_told_so(client):

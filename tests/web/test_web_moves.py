@@ -251,3 +251,15 @@ def test_a_goodbye_brings_nobody_back_whom_something_else_bars(client, who):
     assert client.post(path).status_code == 404
     old = links.token(Purpose.RETURN, Delivery.objects.get(kind=Kind.GOODBYE).public_id, now=rows.now() - timedelta(days=8))
     assert client.post(f"/return/{old}").status_code == 410
+
+
+def test_a_stranger_who_types_the_address_of_who_left_takes_nothing_from_them(client, who):
+    client.post(f"/u/{who.leave_id}")
+    path = rows.signed("return", Delivery.objects.get(kind=Kind.GOODBYE).public_id)
+    rows.asked(who.address)
+    assert Subscriber.objects.get(pk=who.pk).status == SubscriberStatus.LEFT
+    client.post(f"/u/{who.leave_id}/erase")
+    assert Delivery.objects.filter(kind=Kind.ERASE, subscriber=who).exists()
+    assert client.post(path).status_code == 200
+    back = Subscriber.objects.get(pk=who.pk)
+    assert back.status == SubscriberStatus.ACTIVE and back.confirm_expires_at is None and back.asked is None

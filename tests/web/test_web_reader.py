@@ -49,6 +49,27 @@ def test_confirming_shows_one_button_and_the_button_confirms(stranger, bells):
     assert bells == ["plan"]
 
 
+def test_where_the_newest_issue_has_nothing_the_last_that_had_is_shown_and_its_feed_too(client):
+    rows.papers(rows.issue(1, days_ago=9), 1, title="Older paper")
+    rows.papers(rows.issue(2, days_ago=5), 1, title="Last paper")
+    rows.papers(rows.issue(3), 1, title="Quiet paper", trend=0.0)
+    html = client.post(rows.asked("ada@example.org")).content.decode()
+    assert "Last paper" in html and "this is the last one that had" in html
+    assert "Older paper" not in html and "Quiet paper" not in html
+    feed = client.get(f"/feeds/own/{subscribers.renew_feed(Subscriber.objects.get().public_id, now=rows.now())}.rss")
+    assert "Last paper" in feed.content.decode()
+
+
+def test_no_first_issue_is_older_than_the_preview_or_shows_what_is_muted(client):
+    rows.papers(rows.issue(1, days_ago=20), 1, title="Older paper")
+    rows.papers(rows.issue(2, days_ago=5), 1, title="Muted paper")
+    rows.papers(rows.issue(3), 1, title="Quiet paper", trend=0.0)
+    path = rows.asked("ada@example.org")
+    Subscriber.objects.update(muted=["muted"])
+    html = client.post(path).content.decode()
+    assert "No issue of the last 14 days has anything for your choice" in html and "Muted paper" not in html
+
+
 def test_a_used_confirmation_says_so_kindly(client):
     path = rows.asked("ada@example.org")
     client.post(path)

@@ -31,7 +31,7 @@ SECOND_HAND = {  # addresses that are no page of their own, and why
     **dict.fromkeys(("view", "edition", "outbox_html"), "a mail: tests/mail judges it"),
     **dict.fromkeys(("feed", "topic_feed", "edition_feed", "search_feed", "own_feed"), "a feed"),
     **dict.fromkeys(("reference", "day_references", "saved_file"), "a file of references"),
-    **dict.fromkeys(("healthz", "livez", "robots", "security", "sitemap", "sitemap_of"), "for machines"),
+    **dict.fromkeys(("healthz", "livez", "metrics", "robots", "security", "sitemap", "sitemap_of"), "for machines"),
     **dict.fromkeys(("subscribe", "drop_saved"), "POST alone: the journey"),
     **dict.fromkeys(("preview", "own_preview"), "the page it is part of again"),
     **dict.fromkeys(

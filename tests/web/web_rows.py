@@ -25,6 +25,7 @@ from newsletter.models import (
     Subscriber,
     SubscriberStatus,
 )
+from newsletter.web import sitemap
 
 HOSTILE = '<script>alert(1)</script> & "World Models" \u202e'
 _names = count(1)
@@ -106,7 +107,8 @@ def whole() -> dict[str, str]:
         "day_bib": f"/archive/{closed.closed_on}.bib", "day_ris": f"/archive/{closed.closed_on}.ris",
         "trending": "/trending", "trending_month": "/trending?window=month", "author": "/authors/ada-l", "lab": "/labs/moss-lab",
         "paper_bib": f"/papers/{found.public_id}.bib", "paper_ris": f"/papers/{found.public_id}.ris", "suggest": "/suggest",
-        "sitemap": "/sitemap.xml", "sitemap_pages": "/sitemaps/pages.xml", "sitemap_papers": "/sitemaps/papers-0.xml",
+        "sitemap": "/sitemap.xml", "sitemap_pages": "/sitemaps/pages.xml",
+        "sitemap_papers": f"/sitemaps/papers-{found.pk // sitemap.PAPERS}.xml",
         "preview_day": f"/preview?day={closed.closed_on}", "topics": "/topics/", "topic": "/topics/robotics",
         "paper": f"/papers/{found.public_id}", "search": "/search", "found": "/search?q=robot", "privacy": "/privacy",
         "rss": "/feeds/today.rss", "atom": "/feeds/today.atom", "json": "/feeds/today.json",

@@ -15,9 +15,11 @@ from newsletter.models import Subscriber
 
 
 class Command(BaseCommand):
-    """`manage.py explain READER PAPER`: READER is a public id or an address, PAPER a public id, an arXiv id, a DOI or an address."""
+    """`manage.py explain READER PAPER`: READER is a public id or an address, PAPER a public id, an arXiv id, a DOI or an address.
 
-    help = "Say why a paper was or was not in a reader's copies."
+    An id that begins with a dash (older ones may) is given after `--`."""
+
+    help = "Say why a paper was or was not in a reader's copies. Ids that begin with a dash go after --."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("reader", type=text)

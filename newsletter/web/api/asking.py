@@ -12,7 +12,7 @@ from ninja.errors import HttpError, Throttled, ValidationError
 from newsletter import editions, subscribers, tasks
 from newsletter.matching import query
 from newsletter.models import Interest
-from newsletter.web import answers, clients, gate
+from newsletter.web import answers, clients, gate, kept
 from newsletter.web.api import shapes
 from newsletter.web.api.shapes import Paper, Problem, Slug, Words
 from newsletter.web.signup import sentence
@@ -34,7 +34,8 @@ def preview(
         raise HttpError(422, "One of the topics does not exist; /api/v1/topics lists them.")
     typed = [text for text in q if text.strip()]
     words = " · ".join([*(row.name for row in rows), *(query.parse(text).words() for text in typed)])
-    days = editions.preview(queries=[*(row.query for row in rows), *typed], now=answers.clock(), carded=CARDED)
+    asked, keep = [*(row.query for row in rows), *typed], kept.recent(kept.version())
+    days = editions.preview(queries=asked, now=answers.clock(), carded=CARDED, keep=keep)
     return shapes.Preview(words=words, days=[_day(day) for day in days])
 
 

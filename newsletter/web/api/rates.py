@@ -32,14 +32,17 @@ logger = logging.getLogger(__name__)
 def refusal(request: HttpRequest) -> HttpResponse | None:
     """Count one request of whoever asks: a key's holder, else a network. 429 with Retry-After when that is one too many, 401
     for a key that opens nothing; None: go on."""
+    key, bad = None, False
     try:
         key = presented(request)
     except BadKey:
-        return no_key(_("This key opens nothing: it was revoked, or it is mistyped."))
+        bad = True
     most = settings.API_A_MINUTE * (WITH_A_KEY if key else 1)
     network = subscribers.network_of(clients.address_of(request))
     asked = _count(f"key:{key.public_id}" if key else links.keyed_hash("rate", network)[:32])
-    return too_many(WINDOW_SECONDS - math.floor(time.time()) % WINDOW_SECONDS) if asked > most else None
+    if asked > most:
+        return too_many(WINDOW_SECONDS - math.floor(time.time()) % WINDOW_SECONDS)
+    return no_key(_("This key opens nothing: it was revoked, or it is mistyped.")) if bad else None
 
 
 class BadKey(Exception):

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from newsletter import editions, subscribers, tasks
 from newsletter.links import Purpose, Refused
-from newsletter.models import Issue, IssueState, Subscriber
+from newsletter.models import Subscriber
 from newsletter.web import answers, listing
 from newsletter.web.reader.guard import masked, next_issue, own, signed
 
@@ -33,13 +33,13 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def welcome(request: HttpRequest, reader: Subscriber, now: datetime) -> HttpResponse:
-    """The newest closed issue as this reader would have had it, and when the next one comes."""
-    newest = Issue.objects.filter(state=IssueState.CLOSED).order_by("-number").first()
-    picks = editions.preview_issue(issue=newest, subscriber=reader).picks if newest else ()
+    """The first issue as this reader would have had it, and when the next one comes."""
+    first = editions.first_issue(subscriber=reader, now=now)
+    picks = first.digest.picks if first else ()
     context = {
         "masked": masked(reader),
         "next": next_issue(reader),
-        "on": newest.closed_on if newest else None,
+        "first": first,
         "stories": [listing.story(pick.card, pick.reason) for pick in picks[:WELCOME_CARDS]],
         "preferences": own("preferences", Purpose.PREFERENCES, reader.public_id, now),
     }
