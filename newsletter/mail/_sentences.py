@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 WIDE = "⺀-鿿぀-ヿ가-힯"
 TAIL = 200  # characters before a cut that may be trimmed
@@ -72,7 +72,7 @@ def cut(text: str, end: int) -> str:
     if len(text) <= end:
         return text
     formulas = _formulas(text, end)
-    for place in places(text, end):
+    for place in _places(text, end, formulas):
         head = _trimmed(text, place)
         if head and (len(head) == place or _parts(text, len(head), formulas)):
             return head
@@ -81,7 +81,10 @@ def cut(text: str, end: int) -> str:
 
 def places(text: str, end: int) -> Iterator[int]:
     """Where `text` may be cut, at `end` or before, the last one first."""
-    formulas = _formulas(text, end)
+    return _places(text, end, _formulas(text, end))
+
+
+def _places(text: str, end: int, formulas: Sequence[tuple[int, int]]) -> Iterator[int]:
     return (place for place in range(min(end, len(text)), 0, -1) if _parts(text, place, formulas))
 
 
@@ -105,7 +108,7 @@ def _ends(text: str, start: int, end: int) -> bool:
     return not _ABBREVIATION.search(tail) or bool(_ANSWER.search(tail) and not first.isdigit())
 
 
-def _parts(text: str, place: int, formulas: list[tuple[int, int]]) -> bool:
+def _parts(text: str, place: int, formulas: Sequence[tuple[int, int]]) -> bool:
     """Whether the text may be cut at `place`."""
     if place >= len(text):
         return True
