@@ -10,6 +10,7 @@ from newsletter.matching import stems
 from newsletter.matching.nodes import Text
 
 LONGEST = 60  # characters of a text that are repeated
+AHEAD = 40  # words cut at a time
 
 
 @dataclass(slots=True)
@@ -41,17 +42,17 @@ class Passage:
         """The first word's number."""
         if len(leaf.words) == 1 and not leaf.prefix:
             return self._first_of(leaf.terms, leaf.words[0][0])
-        size, at = len(leaf.words), 0
+        size, at, letter = len(leaf.words), 0, leaf.words[0][0]
         while self._reaches(at + size):
-            if self._stands(leaf, at, size):
+            if self._words[at][0][0] == letter and self._stands(leaf, at, size):
                 return at
             at += 1
         return None
 
     def _reaches(self, words: int) -> bool:
-        """Whether the text has so many words; they are cut now where they are not yet."""
+        """Whether the text has so many words; they are cut now where they are not yet, and some more."""
         if (missing := words - len(self._words)) > 0:
-            self._words += islice(self._uncut, missing)
+            self._words += islice(self._uncut, missing + AHEAD)
         return len(self._words) >= words
 
     def _stands(self, leaf: Text, at: int, size: int) -> bool:
@@ -79,10 +80,12 @@ class Passage:
         """The first place of a word with these terms. It begins with this letter, as its stem does: the rest is not stemmed."""
         begun = self._begun.setdefault(letter, _Firsts())
         while terms not in begun.places and self._reaches(begun.read + 1):
-            word, _, _ = self._words[begun.read]
-            if word[0] == letter:
-                begun.places.setdefault(stems.terms((word,)), begun.read)
-            begun.read += 1
+            for word, _, _ in self._words[begun.read :]:
+                begun.read += 1
+                if word[0] == letter:
+                    begun.places.setdefault(stems.terms((word,)), begun.read - 1)
+                    if terms in begun.places:
+                        break
         return begun.places.get(terms)
 
 
