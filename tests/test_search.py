@@ -19,6 +19,7 @@ from newsletter.sources import identity, ingest_sample
 
 pytestmark = pytest.mark.django_db
 TODAY = MONDAY.date() + timedelta(days=7)
+NAME = "World models"
 
 
 def _documents() -> dict[int, Document]:
@@ -54,9 +55,10 @@ def _parsed(dice: random.Random, number: int) -> list[query.Query]:
 
 
 def _agree(asked: query.Query, documents: dict[int, Document]) -> int:
-    found, wanted = search.find(asked, on=TODAY, most=1_000), _naive(asked, documents)
+    found, wanted = search.find(asked, on=TODAY, most=1_000, name=NAME), _naive(asked, documents)
     assert [hit.candidate.pk for hit in found.hits] == [pk for pk, _ in wanted], asked.canonical
-    assert [hit.match for hit in found.hits] == [match for _, match in wanted], asked.canonical
+    assert [hit.relevance for hit in found.hits] == [match.relevance for _, match in wanted], asked.canonical
+    assert [hit.reason for hit in found.hits] == [score.reason(match, NAME) for _, match in wanted], asked.canonical
     assert (found.total, found.over) == (len(wanted), False)
     return len(wanted)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from newsletter.matching.compiled import leaf as leaf_of
 from newsletter.matching.document import TEXT_FIELDS, Document
-from newsletter.matching.nodes import Flag, Number, Text
+from newsletter.matching.nodes import Flag, Leaf, Number, Text
 from newsletter.matching.postings import Hits, Ints, Postings, Reals, facet_hits, text_hits
 from newsletter.matching.score import SCOPES, facet
 
@@ -27,9 +27,9 @@ FEW = 16  # terms that are searched for; for more of them each line is cut into 
 class Scan:
     """Papers by column. lines, surfaces: by TEXT_FIELDS, then paper, as in a View; lengths[paper, field], in terms.
 
-    documents: read for names, categories and ages, and for reasons; facts: for the other flags and numbers, what has a
-    Document's attributes for them; surfaces: called where a leaf is a prefix. What a leaf finds is kept: threads may share it.
-    lasting: many questions are to come, so that after FEW leaves every term is looked up for good. narrow: the papers that may
+    documents: read for names and categories, and for reasons; facts, and for ages what is called: what has a Document's
+    attributes for the flags and numbers; surfaces: called where a leaf is a prefix. What a leaf finds is kept: threads may
+    share it. lasting: many questions are to come, so that after FEW leaves every term is looked up for good. narrow: the papers that may
     have these terms, rising; None: nobody knows.
     """
 
@@ -38,6 +38,7 @@ class Scan:
     lines: Sequence[Sequence[str]]
     surfaces: Callable[[], Sequence[Sequence[str]]]
     lengths: Reals
+    ages: Callable[[], Sequence[Any]]
     lasting: bool = False
     narrow: Callable[[Text], Sequence[int] | None] = lambda _leaf: None
 
@@ -56,13 +57,19 @@ class Scan:
         found = self._text_hits([(row, leaf) for row, leaf in enumerate(read) if isinstance(leaf, Text)]).by_row(len(read))
         for row, leaf in enumerate(read):
             if not isinstance(leaf, Text):
-                asked = self.facts if isinstance(leaf, Flag | Number) and leaf.name != "age" else self.documents
+                asked = self._telling(leaf)
                 papers = [paper for paper, document in enumerate(asked) if leaf.holds(document)]
                 found[row] = facet_hits(row, facet(leaf)[0], papers, asked)
         hits = dict(zip(leaves, found, strict=True))
         if sum(len(each.row) for each in (*self._known.values(), *found)) <= MOST_KEPT:
             self._known.update(hits)
         return hits
+
+    def _telling(self, leaf: Leaf) -> Sequence[Any]:
+        """What knows whether it holds."""
+        if not isinstance(leaf, Flag | Number):
+            return self.documents
+        return self.ages() if leaf.name == "age" else self.facts
 
     @cached_property
     def _known(self) -> dict[str, Hits]:

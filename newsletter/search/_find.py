@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from newsletter.matching import Document, score
+from newsletter.matching.crowd import Answers
 from newsletter.matching.nodes import Name
 from newsletter.matching.query import Query
 from newsletter.models import Candidate, Sighting
 from newsletter.search import _dialect as dialect
-from newsletter.search._holdings import Holdings
-from newsletter.search._kept import Row, worded
+from newsletter.search._holdings import Holdings, Stamps, Told
+from newsletter.search._kept import Row
 from newsletter.search._narrow import narrowed
 
 POOL = 500  # hits that are scored; of more than that, the newest
@@ -38,18 +38,19 @@ _JOINED = """
     c.paper_id IN (SELECT id FROM newsletter_paper WHERE merged_into_id IS NOT NULL
                    UNION SELECT merged_into_id FROM newsletter_paper WHERE merged_into_id IS NOT NULL)
 """
-_READ = """
-    SELECT c.id, c.paper_id, c.issue_id, c.pin, c.has_code, c.has_project, c.upvotes, c.comments, c.stars, c.trend,
-    CAST(c.listed_by AS text), c.summary_edit FROM newsletter_candidate c
+_COLUMNS = """
+    c.id, c.paper_id, c.issue_id, c.pin, c.has_code, c.has_project, c.upvotes, c.comments, c.stars, c.trend,
+    CAST(c.listed_by AS text), c.summary_edit
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One paper of a page. The candidate comes with paper and issue; the match with its words."""
+    """One paper of a page. The candidate comes with paper and issue; relevance and reason as `score` gives them."""
 
     candidate: Candidate
-    match: score.Match
+    relevance: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,25 @@ class Found:
     hits: tuple[Hit, ...]
 
 
-def find(query: Query, *, on: date, start: int = 0, most: int = 20, newest_first: bool = False, printed: bool = False) -> Found:
+def find(
+    query: Query, *, on: date, start: int = 0, most: int = 20, newest_first: bool = False, printed: bool = False, name: str = ""
+) -> Found:
     """A page of the papers that match, by relevance x trend, then the newest, or the newest first. Ages count to that day.
 
-    printed: only those whose newest candidate is in a closed issue.
+    printed: only those whose newest candidate is in a closed issue; name: of the interest, for reasons (see `score.reason`).
 
     Up to POOL hits of the index all is exact, and pages are stable while the rows are. Beyond, the newest POOL are ranked.
     """
-    ids, over = _candidates(query, on, _VISIBLE + _PRINTED if printed else _VISIBLE)
-    rows = _listed(_rows(ids)) if _asks_for_sources(query) else _rows(ids)
-    holdings = Holdings.of(rows, [row.paper for row in rows], [on] * len(rows))
-    answers = holdings.answers([query])
+    rows, stamps, over = _candidates(query, on, _VISIBLE + _PRINTED if printed else _VISIBLE)
+    rows = _listed(rows) if _asks_for_sources(query) else rows
+    holdings = Holdings.of(rows, [row.paper for row in rows], [on] * len(rows), stamps=stamps)
+    told = Told(holdings)
+    answers = holdings.answers([query], told)
     worth = answers.relevance * (1.0 + np.array([rows[place].trend for place in answers.papers], np.float64))
     newest = np.array([rows[place].candidate for place in answers.papers], np.int64)
-    ranked = answers.papers[np.lexsort((-worth, -newest) if newest_first else (-newest, -worth))]
-    return Found(len(ranked), over, tuple(_hits(query, ranked[start : start + most].tolist(), holdings)))
+    order = np.lexsort((-worth, -newest) if newest_first else (-newest, -worth))[start : start + most]
+    page = dict(zip(answers.papers[order].tolist(), answers.relevance[order].tolist(), strict=True))
+    return Found(len(answers.papers), over, tuple(_hits(page, answers, told, name)))
 
 
 def among(queries: Sequence[Query], *, issues: Collection[int]) -> list[Row]:
@@ -98,48 +103,45 @@ def _shown(issues: Collection[int], condition: str, params: tuple[Any, ...]) -> 
     if not issues:
         return []
     shown, pks = dialect.among("c.issue_id", list(issues))
-    return _read(f"{_READ} WHERE c.hidden_at IS NULL AND {shown} AND {condition}", (*pks, *params))
+    sql = f"SELECT {_COLUMNS} FROM newsletter_candidate c WHERE c.hidden_at IS NULL AND {shown} AND {condition}"  # noqa: S608
+    return [Row._make(row) for row in _read(sql, (*pks, *params))]
 
 
-def _hits(query: Query, page: Sequence[int], holdings: Holdings) -> Iterable[Hit]:
-    holdings.fetch(page)
-    rows = Candidate.objects.select_related("paper", "issue").in_bulk([holdings.rows[place].candidate for place in page])
-    for place in page:
-        row = rows.get(holdings.rows[place].candidate)
-        match = score.score(_worded(holdings, place, row), query) if row else None
-        if row and match:
-            yield Hit(row, match)
+def _hits(page: Mapping[int, float], answers: Answers, told: Told, name: str) -> Iterable[Hit]:
+    """page: the relevance of each place, in their order."""
+    asked = {place: told.row(place).candidate for place in page}
+    rows = Candidate.objects.select_related("paper", "issue").in_bulk(list(asked.values()))
+    found = {place: rows[pk] for place, pk in asked.items() if pk in rows}
+    for place, row in found.items():
+        told.tell(place, row.paper.survivor())
+    reasons = answers.reasons([0] * len(found), list(found), [name] * len(found))
+    return (Hit(row, page[place], reason) for (place, row), reason in zip(found.items(), reasons, strict=True))
 
 
-def _worded(holdings: Holdings, place: int, row: Candidate) -> Document:
-    return worded(holdings[place], row.paper.survivor(), summary=holdings.rows[place].summary)
-
-
-def _candidates(query: Query, on: date, visible: str) -> tuple[list[int], bool]:
-    condition = narrowed(query.root, on=on)
-    newest = _ids(*dialect.newest(condition, visible, POOL + 1))
+def _candidates(query: Query, on: date, visible: str) -> tuple[list[Row], Stamps, bool]:
+    """The newest that may match, the stamps of their papers' words, and whether there are more."""
+    newest = _newest(narrowed(query.root, on=on), visible)
     # Where there is none, which is soon known, SQLite would look for one among all candidates.
-    unsure = _ids(*dialect.newest(dialect.Condition(_UNSURE, (), False), visible, POOL + 1)) if _ids(_ANY, ()) else []
-    return sorted({*newest[:POOL], *unsure[:POOL]}, reverse=True), max(len(newest), len(unsure)) > POOL
+    unsure = _newest(dialect.Condition(_UNSURE, (), False), visible) if _read(_ANY, ()) else []
+    read = {row.candidate: (row, stamp) for row, stamp in (*newest[:POOL], *unsure[:POOL])}
+    rows = [read[pk][0] for pk in sorted(read, reverse=True)]
+    return rows, {row.paper: stamp for row, stamp in read.values()}, max(len(newest), len(unsure)) > POOL
 
 
-def _ids(sql: str, params: tuple[Any, ...]) -> list[int]:
+def _newest(condition: dialect.Condition, visible: str) -> list[tuple[Row, str | None]]:
+    """One more than POOL, as a sign of more."""
+    newest, params = dialect.newest(condition, visible, POOL + 1)
+    sql = f"""
+        SELECT {_COLUMNS}, {dialect.dialect().STAMP} FROM ({newest}) newest JOIN newsletter_candidate c ON c.id = newest.id
+        LEFT JOIN newsletter_terms t ON t.paper_id = c.paper_id ORDER BY c.id DESC
+    """  # noqa: S608 (our own names)
+    return [(Row._make(row), stamp) for *row, stamp in _read(sql, params)]
+
+
+def _read(sql: str, params: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return [pk for (pk,) in cursor.fetchall()]
-
-
-def _rows(ids: Sequence[int]) -> list[Row]:
-    if not ids:
-        return []
-    condition, params = dialect.among("c.id", ids)
-    return _read(f"{_READ} WHERE {condition}", params)
-
-
-def _read(sql: str, params: tuple[Any, ...]) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return list(map(Row._make, cursor.fetchall()))
+        return list(cursor.fetchall())
 
 
 def _listed(rows: Sequence[Row]) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import date
 from functools import cached_property
 from typing import Any, overload
@@ -20,15 +20,15 @@ from newsletter.matching.query import Query
 from newsletter.matching.scan import Scan
 from newsletter.models import Paper, Unindexed
 from newsletter.search._dialect import among, dialect
-from newsletter.search._kept import Rest, Row, Words, document_of, told_by, vocabulary_of
-from newsletter.search._remembered import STAMP, Remembered
+from newsletter.search._kept import FIELDS, Aged, Rest, Row, Words, document_of, told_by, vocabulary_of
+from newsletter.search._remembered import Remembered
 
 ASKED_AT_ONCE = 10_000  # ids a statement
-REMEMBERED_AT_ONCE = 1_000  # papers: a page of hits, not the days of a preview
 _LINES = "paper_id, CAST(listed_on AS text), title, keywords, summary, abstract, substr(kept, 1, 60)"  # four lengths take fewer characters
 MANY = 1_000
 _REST = "paper_id, authors, organizations, kept"
 _remembered = Remembered()
+Stamps = Mapping[int, str | None]  # by paper; None: it has none
 
 
 class _Documents(Sequence[Document]):
@@ -60,12 +60,20 @@ class Holdings(_Documents):
         self.rows = rows
         self._words, self._days, self._lasting = words, days, lasting
         self._made: dict[int, Document] = {}
-        self._rest: dict[int, Rest] = {}
 
     @classmethod
-    def of(cls, rows: Sequence[Row], papers: Sequence[int], days: Sequence[date | None], *, lasting: bool = False) -> Holdings:
-        """papers: whose words each row shows, which for a merged paper's row is the survivor."""
-        stored = _stored(set(papers), remembering=not lasting)
+    def of(
+        cls,
+        rows: Sequence[Row],
+        papers: Sequence[int],
+        days: Sequence[date | None],
+        *,
+        stamps: Stamps | None = None,
+        lasting: bool = False,
+    ) -> Holdings:
+        """papers: whose words each row shows, which for a merged paper's row is the survivor; stamps: of the stored words of
+        some of them, where this process is to remember them."""
+        stored = _stored(set(papers), stamps)
         anew = {paper for row, paper in zip(rows, papers, strict=True) if row.summary or paper not in stored}
         whole = Paper.objects.in_bulk(anew) if anew else {}
         words = [
@@ -80,9 +88,19 @@ class Holdings(_Documents):
 
     @cached_property
     def _scan(self) -> Scan:
-        lengths = np.fromiter(map(int, " ".join([words.lengths for words in self._words]).split()), np.float64).reshape(-1, 4)
-        lines = list(zip(*(words.lines for words in self._words), strict=True)) or [()] * 4
-        return Scan(self, self.rows, lines, self._surfaces, lengths, self._lasting, self._narrow)
+        columns = dict(zip(Words._fields, zip(*self._words, strict=True), strict=False))  # none, where there are no words
+        numbers = " ".join([kept.partition("\n")[0] for kept in columns.get("kept", ())])
+        lengths = np.fromiter(map(int, numbers.split()), np.float64).reshape(-1, len(FIELDS))
+        return Scan(
+            self,
+            self.rows,
+            [columns.get(name, ()) for name in FIELDS],
+            self._surfaces,
+            lengths,
+            self._ages,
+            self._lasting,
+            self._narrow,
+        )
 
     def _narrow(self, leaf: Text) -> Sequence[int] | None:
         """Where this may stand, by SQLite's index: of many papers that is sooner than to search their texts."""
@@ -118,20 +136,21 @@ class Holdings(_Documents):
         words = self._words[place]
         return vocabulary_of(words.title), vocabulary_of(words.abstract)
 
-    def fetch(self, places: Iterable[int]) -> None:
-        """What the Documents at these places are made of, in one statement; who asks for another place has all the others read."""
-        missing = {self._words[place].paper_id for place in places if self._words[place].rest is None} - self._rest.keys()
-        read = {row[0]: Rest._make(row) for row in _rows(_REST, missing)}
-        self._rest |= {paper: read.get(paper) or Rest(paper) for paper in missing}
+    def _ages(self) -> Sequence[Aged]:
+        return [Aged.of(words, on) for words, on in zip(self._words, self._days, strict=True)]
 
     def _surfaces(self) -> Sequence[Sequence[str]]:
-        self.fetch(range(len(self)))
         return list(zip(*(self._rest_of(words).surfaces() for words in self._words), strict=True)) or [()] * 4
 
     def _rest_of(self, words: Words) -> Rest:
-        if words.rest is None and words.paper_id not in self._rest:
-            self.fetch(range(len(self)))
         return words.rest or self._rest[words.paper_id]
+
+    @cached_property
+    def _rest(self) -> dict[int, Rest]:
+        """Of all, read when one is first asked for."""
+        missing = {words.paper_id for words in self._words if words.rest is None}
+        read = {row[0]: Rest._make(row) for row in _rows(_REST, missing)}
+        return {paper: read.get(paper) or Rest(paper) for paper in missing}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -154,6 +173,9 @@ class Told(_Documents):
     def tell(self, place: int, paper: Paper) -> None:
         self._told[place] = self._holdings.told(place, paper)
 
+    def row(self, place: int) -> Row:
+        return self._holdings.rows[place]
+
     def __len__(self) -> int:
         return len(self._holdings)
 
@@ -166,17 +188,17 @@ def forget() -> None:
     _remembered.forget()
 
 
-def _stored(papers: Collection[int], *, remembering: bool) -> dict[int, Words]:
-    """The stored words of those papers that have not changed since."""
+def _stored(papers: Collection[int], stamps: Stamps | None) -> dict[int, Words]:
+    """The stored words of those papers that have not changed since. stamps: None where nothing is to be remembered."""
     changed = set(Unindexed.objects.values_list("paper_id", flat=True))
     wanted = set(papers) - changed
-    if connection.vendor == "sqlite" or not remembering or len(wanted) > REMEMBERED_AT_ONCE:
+    if connection.vendor == "sqlite" or stamps is None:
         return {row[0]: Words(*row) for row in _rows(_LINES, wanted)}
-    stamps = dict(_rows(STAMP, wanted))
-    known = _remembered.find(stamps)
-    missing = stamps.keys() - known.keys() or {0}  # nobody's: a page asks as often whatever is remembered
+    known_as = {paper: stamp for paper in wanted if (stamp := stamps.get(paper))}
+    known = _remembered.find(known_as)
+    missing = known_as.keys() - known.keys() or {0}  # nobody's: a page asks as often whatever is remembered
     read = {row[0]: Words(*row) for row in _rows(_LINES, missing)}
-    _remembered.keep(read, stamps)  # a row written in between has another stamp than this one by the next time
+    _remembered.keep(read, known_as)  # a row written in between has another stamp than this one by the next time
     return known | read
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -85,11 +85,6 @@ class Words(NamedTuple):
     @property
     def lines(self) -> tuple[str, str, str, str]:
         return self.title, self.keywords, self.summary, self.abstract
-
-    @property
-    def lengths(self) -> str:
-        """Four numbers."""
-        return self.kept.partition("\n")[0]
 
 
 class Vocabulary(Set[str]):
@@ -203,23 +198,29 @@ def document_of(words: Words, rest: Rest, row: Row, *, on: date | None) -> KeptD
     )  # fmt: skip
 
 
+class Aged(NamedTuple):
+    """A paper as queries for its age read it."""
+
+    age_days: int
+
+    @classmethod
+    def of(cls, words: Words, on: date | None) -> Aged:
+        """on: the day it is counted to; None: its own. A paper dated in the future is 0 days old."""
+        listed_on = date.fromisoformat(str(words.listed_on))
+        return cls(max(((on or listed_on) - listed_on).days, 0))
+
+
 def _signals(words: Words, row: Row, on: date | None) -> dict[str, Any]:
-    listed_on = date.fromisoformat(str(words.listed_on))
     return {
         "sources": _names_of(row.listed_by), "has_code": bool(row.has_code), "has_project": bool(row.has_project),
         "upvotes": row.upvotes, "comments": row.comments, "stars": row.stars, "trend": row.trend,
-        "age_days": max(((on or listed_on) - listed_on).days, 0),
+        "age_days": Aged.of(words, on).age_days,
     }  # fmt: skip
 
 
 @lru_cache(maxsize=10_000)
 def _names_of(listed_by: str) -> tuple[str, ...]:
     return tuple(json.loads(listed_by))
-
-
-def worded(document: Document, paper: Paper, *, summary: str = "") -> Document:
-    """With the paper's texts, so that a reason can show its words; they are not cut again."""
-    return replace(document, **_texts(paper, summary))
 
 
 def told_by(paper: Paper, words: Words, row: Row, *, on: date | None) -> Document:

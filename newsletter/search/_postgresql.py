@@ -22,10 +22,12 @@ NEWEST = """
             SELECT c.id FROM newsletter_candidate c WHERE c.paper_id = found.paper AND {visible} AND ({rest}) OFFSET 0
         ) one WHERE (SELECT few FROM few)
         UNION ALL
-        (SELECT c.id FROM newsletter_candidate c WHERE NOT (SELECT few FROM few) AND {visible}
-         AND (c.paper_id IN (SELECT paper FROM found)) IS TRUE AND ({rest}) ORDER BY c.id DESC LIMIT {most})
+        (SELECT c.id FROM newsletter_candidate c WHERE NOT (SELECT few FROM few) AND ({rest}) AND {visible}
+         AND (c.paper_id IN (SELECT paper FROM found)) IS TRUE ORDER BY c.id DESC LIMIT {most})
     ) every ORDER BY id DESC LIMIT {most}
 """
+# Of a row of Terms t. Source: PostgreSQL manual, "System Columns" (xmin, ctid).
+STAMP = "t.xmin::text || t.ctid::text"
 LONGEST = 400  # characters of a lexeme: four bytes each, and its mark
 LAST_PLACE = 16_383
 _WEIGHTS = {"": "", "title": ":A", "abstract": ":CD"}

@@ -1,7 +1,6 @@
 """Words that this process has read, for PostgreSQL: there a row's words lie in many places and are unpacked, its stamp is not.
 
 A row that is written again has another stamp, which is asked for every time: what is remembered is never old.
-Source: PostgreSQL manual, "System Columns" (xmin, ctid).
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from threading import Lock
 from newsletter.search._kept import Words
 
 MOST = 4_000  # papers, about 2.5 kB each; those that were asked for last
-STAMP = "paper_id, xmin::text || ctid::text"
 
 
 class Remembered:

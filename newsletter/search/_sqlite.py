@@ -20,6 +20,7 @@ NEWEST = """
         )
     ) ORDER BY id DESC LIMIT {most}
 """
+STAMP = "NULL"  # none is needed: see `_remembered`
 _COLUMNS = {"": "title keywords summary abstract", "title": "title", "abstract": "summary abstract"}
 
 

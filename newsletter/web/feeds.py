@@ -79,9 +79,9 @@ def topic(request: HttpRequest, slug: str, form: str) -> HttpResponse:
     if row is None:
         return errors.not_found(request)
     today = issues.local_date(answers.clock())
-    hits = search.find(query.parse(row.query), on=today, most=ITEMS, newest_first=True, printed=True).hits
-    best = sorted(hits, key=lambda hit: -hit.match.relevance * (1.0 + hit.candidate.trend))
-    printed = sorted((listing.of_hit(hit, row.name) for hit in best), key=lambda story: story.on or date.min, reverse=True)
+    hits = search.find(query.parse(row.query), on=today, most=ITEMS, newest_first=True, printed=True, name=row.name).hits
+    best = sorted(hits, key=lambda hit: -hit.relevance * (1.0 + hit.candidate.trend))
+    printed = sorted((listing.of_hit(hit) for hit in best), key=lambda story: story.on or date.min, reverse=True)
     channel = Channel(
         title=f"{row.name} · {settings.NEWSLETTER_NAME}",
         line=row.line or row.name,

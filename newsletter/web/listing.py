@@ -9,7 +9,6 @@ from datetime import date
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from newsletter import editions, mail, search
-from newsletter.matching import score
 from newsletter.models import Byline, BylineKind, Candidate, Interest, Issue, PinScope
 
 WORDS_SHOWN = 45
@@ -61,10 +60,10 @@ def of_name(kind: BylineKind, slug: str, *, start: int = 0, most: int) -> list[S
     return [story(editions.card(found[pk].paper, found[pk]), on=found[pk].issue.closed_on) for pk in ids if pk in found]
 
 
-def of_hit(hit: search.Hit, name: str = "") -> Story:
-    """What the archive's search found. name: of the interest; a search's page says the query once, above the cards."""
+def of_hit(hit: search.Hit) -> Story:
+    """What the archive's search found."""
     row = hit.candidate
-    return story(editions.card(row.paper, row), score.reason(hit.match, name), row.issue.closed_on)
+    return story(editions.card(row.paper, row), hit.reason, row.issue.closed_on)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,8 @@ def topic(request: HttpRequest, slug: str) -> HttpResponse:
     if row is None:
         return errors.not_found(request)
     asked = query.parse(row.query)
-    found = search.find(asked, on=issues.local_date(answers.clock()), most=FOUND, newest_first=True)
-    newest = sorted((listing.of_hit(hit, row.name) for hit in found.hits), key=lambda story: story.on or date.max, reverse=True)
+    found = search.find(asked, on=issues.local_date(answers.clock()), most=FOUND, newest_first=True, name=row.name)
+    newest = sorted((listing.of_hit(hit) for hit in found.hits), key=lambda story: story.on or date.max, reverse=True)
     context = {
         "topic": {"slug": slug, "name": row.name, "line": row.line, "group": row.group, "words": asked.words()},
         "query": row.query,

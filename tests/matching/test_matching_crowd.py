@@ -243,4 +243,4 @@ def scan_of(documents: list[Document]) -> Scan:
     views = [[doc.title_view, doc.keywords_view, doc.summary_view, doc.abstract_view] for doc in documents]
     lines, surfaces = ([[getattr(each[at], name) for each in views] for at in range(4)] for name in ("line", "surface"))
     lengths = np.array([[view.length for view in each] for each in views], np.float64)
-    return Scan(documents, documents, lines, lambda: surfaces, lengths)
+    return Scan(documents, documents, lines, lambda: surfaces, lengths, lambda: documents)
