@@ -27,10 +27,10 @@ FEW = 16  # terms that are searched for; for more of them each line is cut into 
 class Scan:
     """Papers by column. lines, surfaces: by TEXT_FIELDS, then paper, as in a View; lengths[paper, field], in terms.
 
-    documents: read for names and categories, and for reasons; facts, and for ages what is called: what has a Document's
-    attributes for the flags and numbers; surfaces: called where a leaf is a prefix. What a leaf finds is kept: threads may
-    share it. lasting: many questions are to come, so that after FEW leaves every term is looked up for good. narrow: the papers that may
-    have these terms, rising; None: nobody knows.
+    documents: read for names and categories, and for reasons. facts: what has a Document's attributes for flags and numbers;
+    ages: the same for age, called where a leaf asks for it. surfaces: called where a leaf is a prefix. What a leaf finds is
+    kept: threads may share it. lasting: many questions are to come, so that after FEW leaves every term is looked up for good.
+    narrow: the papers that may have these terms, rising; None: nobody knows.
     """
 
     documents: Sequence[Document]
